@@ -1,0 +1,1 @@
+"""BulletInBoard: a distributed bulletin board on Twisted, ZeroMQ and Raft."""

@@ -1,0 +1,200 @@
+"""What applying one command came to: the answer, the rows to write, the post to publish."""
+
+from enum import IntEnum
+
+import attrs
+
+from bulletin.core.board.commands import OperationId
+
+
+class StreamKind(IntEnum):
+    """Whose posts a stream holds."""
+
+    CHANNEL = 1
+    INBOX = 2
+
+
+@attrs.frozen
+class Answer:
+    """The first answer to an operation, which every repetition of its id gets again.
+
+    :param code: empty on success, else the catalogue's word of a refusal (``canal_inexistente``, …).
+    :param field: the field at fault, or empty.
+    :param id: the operation's id as replies and publications have it.
+    :param existing: for a login or a channel: whether it was there before.
+    :param seq: the post's number in its channel or inbox; 0 where there is no post.
+    :param index: the log index of the entry that made it.
+    :param term: that entry's term.
+    :param chain: the chain hash of the channel or inbox after the post (32 bytes), or empty.
+    :param clock: the clock that the command took.
+    """
+
+    code: str
+    field: str
+    id: str
+    existing: bool
+    seq: int
+    index: int
+    term: int
+    chain: bytes
+    clock: int
+
+
+@attrs.frozen
+class Post:
+    """One post of a channel or an inbox, as the history and the publications have it.
+
+    :param kind: channel or inbox.
+    :param stream: the channel's name, or the receiver's.
+    :param seq: 1, 2, 3, … within the stream.
+    :param position: where in the log it was made.
+    :param id: the operation's id.
+    :param user: who sent it (as claimed).
+    :param message: the text.
+    :param salt: 16 bytes, hashed with the text.
+    :param timestamp: the sender's time, seconds since the epoch.
+    :param sent: the sender's time as it came, where that was not a float of seconds; else None.
+    :param clock: the board's Lamport clock of this post: unique and rising over the whole board.
+    :param received: the board's time, seconds since the epoch; never smaller than the stream's post before.
+    :param uncertainty: error bound of ``received`` in seconds, or None while the clock was never synchronised.
+    :param chain: the stream's chain hash after this post, 32 bytes.
+    """
+
+    kind: StreamKind
+    stream: str
+    seq: int
+    position: int
+    id: str
+    user: str
+    message: str
+    salt: bytes
+    timestamp: float
+    sent: int | float | str | None
+    clock: int
+    received: float
+    uncertainty: float | None
+    chain: bytes
+
+
+@attrs.frozen
+class StreamRow:
+    """A user (whose stream is the inbox) or a channel that came into being.
+
+    :param number: 1, 2, 3, … over both kinds, in the order of the log: the row's key.
+    """
+
+    number: int
+    kind: StreamKind
+    name: str
+    position: int
+
+
+@attrs.frozen
+class PostRow:
+    """A post to be written, with the number of its stream."""
+
+    number: int
+    post: Post
+
+
+@attrs.frozen
+class OperationRow:
+    """A remembered operation.
+
+    :param ordinal: 1, 2, 3, … over all operations of the log; rows at or below ``ordinal - OPERATIONS_REMEMBERED`` go.
+    :param operation: scope, user and id.
+    :param content: 8 bytes: a hash of what was asked, so that an id reused for something else is refused.
+    """
+
+    ordinal: int
+    operation: OperationId
+    content: bytes
+    answer: Answer
+
+
+@attrs.frozen
+class SessionRow:
+    """The highest evicted number of one session of one user, or (``highest`` None) a session that was forgotten.
+
+    :param used: the ordinal of the eviction that last touched it: the least recently touched is forgotten first.
+    """
+
+    user: str
+    session: str
+    highest: int | None
+    used: int
+
+
+Row = StreamRow | PostRow | OperationRow | SessionRow
+
+
+@attrs.frozen
+class Outcome:
+    """What one command came to.
+
+    :param position: of the command.
+    :param answer: for whoever waits for it.
+    :param duplicate: the id was seen before: the answer is the first one, and nothing else happened.
+    :param rows: to be written, in order.
+    :param post: the new post, or None.
+    """
+
+    position: int
+    answer: Answer
+    duplicate: bool
+    rows: tuple[Row, ...]
+    post: Post | None
+
+
+@attrs.frozen
+class StreamState:
+    """A stream's head, as the tables hold it and :class:`~bulletin.core.board.state.State` keeps it in memory.
+
+    :param seq: of the last post; 0 while there is none.
+    :param chain: the chain hash there; the stream's own starting hash while there is none.
+    :param received: ``recebido`` of the last post; 0.0 while there is none.
+    """
+
+    number: int
+    kind: StreamKind
+    name: str
+    position: int
+    seq: int
+    chain: bytes
+    received: float
+
+
+@attrs.frozen
+class Marks:
+    """The few numbers of the state that belong to no row.
+
+    :param applied: the last log index applied.
+    :param clock: the last Lamport clock given.
+    :param ordinal: operations applied so far.
+    :param digest: running digest of everything applied, 32 bytes.
+    """
+
+    applied: int
+    clock: int
+    ordinal: int
+    digest: bytes
+
+
+@attrs.frozen
+class Applied:
+    """The rows of consecutive entries, to be written in one transaction together with the marks after them."""
+
+    rows: tuple[Row, ...]
+    marks: Marks
+
+
+@attrs.frozen
+class RestoredBoard:
+    """Everything that the board's state is rebuilt from at a start."""
+
+    marks: Marks
+    users_max: int
+    channels_max: int
+    streams: tuple[StreamState, ...]
+    operations: tuple[OperationRow, ...]
+    sessions: tuple[SessionRow, ...]
