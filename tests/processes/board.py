@@ -1,0 +1,158 @@
+"""A board of separate processes on loopback, each of which can be killed, paused and started again."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile="]
+PORTS = 40
+
+
+class NotReadyError(Exception):
+    """A role did not become ready in time; the message has the end of its log."""
+
+
+def free_base_port() -> int:
+    """The first of a run of ports that nobody listens on; outside the range that the kernel gives out."""
+    start = 10_000 + (os.getpid() * 61) % 15_000
+    for base in range(start, start + 5_000, PORTS):
+        try:
+            for port in range(base, base + PORTS):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise OSError("no free ports")
+
+
+class RoleProcess:
+    """One role: how to start it, and what to do to it."""
+
+    def __init__(self, name: str, arguments: list[str], http_port: int, folder: Path) -> None:
+        self.name = name
+        self.command = [*TWISTD, *arguments, "--http", f"127.0.0.1:{http_port}"]
+        self.http_port = http_port
+        self.log = folder / f"{name}.log"
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.log.parent
+            )
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, patience: float = 5.0) -> int:
+        """SIGTERM; the exit status, or an exception when it takes longer than promised."""
+        self.process.terminate()
+        return self.process.wait(patience)
+
+    def get(self, path: str, timeout: float = 1.0) -> tuple[int, str]:
+        """HTTP status and text of a path; status 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.http_port}{path}", timeout=timeout
+            ) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def wait_ready(self, patience: float = 20.0) -> float:
+        """Seconds that it took until ``/readyz`` said yes."""
+        begun = time.monotonic()
+        while True:
+            status, text = self.get("/readyz")
+            waited = time.monotonic() - begun
+            if status == 200:
+                return waited
+            if waited > patience or self.process.poll() is not None:
+                tail = self.log.read_text(errors="replace")[-3000:]
+                raise NotReadyError(f"{self.name}: {status} {text.strip()}\n{tail}")
+            time.sleep(0.02)
+
+
+class Board:
+    """Broker, proxy, reference and servers."""
+
+    def __init__(self, folder: Path, servers: int = 3) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        base = self.base = free_base_port()
+
+        def at(offset: int) -> str:
+            return f"tcp://127.0.0.1:{base + offset}"
+
+        self.broker_endpoint = at(0)
+        self.proxy_endpoint = at(3)
+        self.broker = RoleProcess(
+            "broker", ["bulletin-broker", "--clients", at(0), "--servers", at(1)], base + 20, folder
+        )
+        self.proxy = RoleProcess(
+            "proxy", ["bulletin-proxy", "--publishers", at(2), "--subscribers", at(3)], base + 21, folder
+        )
+        self.reference = RoleProcess(
+            "reference",
+            ["bulletin-reference", "--listen", at(5), "--data", str(folder / "reference")],
+            base + 22,
+            folder,
+        )
+        self.servers = [
+            RoleProcess(
+                f"server{n}",
+                [
+                    "bulletin-server",
+                    *("--name", f"server{n}", "--listen", at(5 + n), "--data", str(folder / f"server{n}")),
+                    *("--broker", at(1), "--proxy", at(2), "--reference", at(5), "--expect", str(servers)),
+                ],
+                base + 22 + n,
+                folder,
+            )
+            for n in range(1, servers + 1)
+        ]
+        self.roles = [self.reference, self.broker, self.proxy, *self.servers]
+
+    def start(self) -> None:
+        for role in self.roles:
+            role.start()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        for role in self.roles:
+            role.wait_ready()
+
+    def leader(self) -> RoleProcess | None:
+        """The server whose metrics say that it leads."""
+        for server in self.servers:
+            for line in server.get("/metrics")[1].splitlines():
+                if line.startswith("bulletin_raft_leading") and line.endswith(" 1.0"):
+                    return server
+        return None
+
+    def stop(self) -> dict[str, int]:
+        """SIGTERM to all; their exit statuses."""
+        for role in self.roles:
+            if role.process is not None:
+                role.process.terminate()
+        return {role.name: role.process.wait(6.0) for role in self.roles if role.process is not None}
+
+    def destroy(self) -> None:
+        """Whatever state they are in, end them."""
+        for role in self.roles:
+            if role.process is not None and role.process.poll() is None:
+                role.process.send_signal(signal.SIGCONT)
+                role.kill()

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The first ten minutes of a new user, in the folder of a fresh clone: README's start line, a post, a kill, a stop,
+# a second start.  Usage: first_start.sh 'README's start line'
+set -euo pipefail
+line=$1
+out=first_start.log
+client() { .venv/bin/twistd bulletin-client --user ana "$@"; }
+
+fail() {
+    echo "first start: $1" >&2
+    cat "$out" >&2
+    tail -n 40 bulletin-data/logs/*.log >&2 || true
+    exit 1
+}
+
+# Waits until a condition holds: a limit in seconds, then the command.
+until_true() {
+    local limit=$(($(date +%s) + $1))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -le "$limit" ] || return 1
+        sleep 0.1
+    done
+}
+
+board=
+trap '[ -z "$board" ] || kill -9 -- "-$board" 2>/dev/null || true' EXIT
+
+start() {
+    : > "$out"
+    # Job control in the subshell: its group gets the Ctrl-C that a terminal would send.
+    set -m
+    (trap - INT; exec bash -c "$line") > "$out" 2>&1 &
+    board=$!
+    set +m
+    until_true "$1" grep -q 'bulletin-client' "$out" || fail "the board did not say what to type next"
+}
+
+stop() {
+    local begun
+    begun=$(date +%s)
+    kill -INT -- "-$board"
+    wait "$board" && status=0 || status=$?
+    [ $(($(date +%s) - begun)) -le 6 ] || fail "Ctrl-C took longer than 5 s"
+    [ "$status" = 0 ] || fail "Ctrl-C ended with status $status"
+    board=
+}
+
+start 240
+installed=$(cd / && "$OLDPWD"/.venv/bin/twistd --help | grep -c 'bulletin-')
+[ "$installed" = 6 ] || fail "the installed package has $installed of 6 commands"
+(cd / && "$OLDPWD"/.venv/bin/python - <<'END') || fail "a module is missing from the installed package"
+import importlib, pkgutil, bulletin
+for module in pkgutil.walk_packages(bulletin.__path__, "bulletin."):
+    importlib.import_module(module.name)
+assert "site-packages" in bulletin.__file__, bulletin.__file__
+END
+
+client create geral > /dev/null || fail "no channel"
+client publish geral 'bom dia' > /dev/null || fail "no post"
+pkill -9 -f -- '--name server2 .*bulletin-data' || pkill -9 -f -- 'bulletin-server.*server2' || fail "no server2"
+client publish geral 'boa tarde' > /dev/null || fail "no post after the death of a server"
+stop
+start 20
+[ "$(client history geral | grep -c -e 'bom dia' -e 'boa tarde')" = 2 ] || fail "a post was lost"
+stop
+echo "first start: passed"

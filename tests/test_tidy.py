@@ -1,0 +1,58 @@
+"""What no linter says: sizes, names and leftovers in the tree."""
+
+import ast
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = sorted((ROOT / "bulletin").rglob("*.py"))
+LINES_MAX = 500
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc"}
+
+
+class TidyTests(SynchronousTestCase):
+    def test_modules_can_be_read_in_one_sitting(self):
+        long = {
+            str(path.relative_to(ROOT)): lines
+            for path in PACKAGE
+            if (lines := len(path.read_text().splitlines())) > LINES_MAX
+        }
+        self.assertEqual(long, {})
+
+    def test_no_module_is_named_for_nothing(self):
+        self.assertEqual([str(path) for path in PACKAGE if path.stem in FORBIDDEN_NAMES], [])
+
+    def test_every_package_explains_itself(self):
+        silent = [
+            str(path.relative_to(ROOT))
+            for path in PACKAGE
+            if path.name == "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
+        ]
+        self.assertEqual(silent, [])
+
+    def test_nothing_is_left_unwritten(self):
+        for path in PACKAGE:
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                for word in ("TODO", "FIXME", "XXX", "NotImplementedError"):
+                    self.assertNotIn(word, line, f"{path.relative_to(ROOT)}:{number}")
+
+    def test_no_module_of_the_package_is_dead(self):
+        """Every module is imported by another one, or is a command's entry."""
+        imported = set()
+        for path in [*PACKAGE, *(ROOT / "twisted").rglob("*.py")]:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module)
+                    imported.update(f"{node.module}.{alias.name}" for alias in node.names)
+                elif isinstance(node, ast.Import):
+                    imported.update(alias.name for alias in node.names)
+        plugins = (ROOT / "twisted/plugins/bulletin_plugins.py").read_text()
+        dead = []
+        for path in PACKAGE:
+            if path.name == "__init__.py":
+                continue
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            if name not in imported and f'"{name}"' not in plugins:
+                dead.append(name)
+        self.assertEqual(dead, [])
