@@ -1,10 +1,15 @@
 """What applying one command came to: the answer, the rows to write, the post to publish."""
 
 from enum import IntEnum
+from typing import Final, Self
 
 import attrs
 
-from bulletin.core.board.commands import OperationId
+from bulletin.core.board.commands import OperationId, Proof
+from bulletin.core.errors import BY_WORD, Refusal
+
+NO_DIGEST: Final = b"\0" * 32
+"""The digest of a board to which nothing was applied."""
 
 
 class StreamKind(IntEnum):
@@ -39,6 +44,11 @@ class Answer:
     chain: bytes
     clock: int
 
+    @property
+    def refusal(self) -> Refusal | None:
+        """The refusal that this answer is, or None: it is a success."""
+        return Refusal(BY_WORD[self.code], self.field or None) if self.code else None
+
 
 @attrs.frozen
 class Post:
@@ -57,7 +67,8 @@ class Post:
     :param clock: the board's Lamport clock of this post: unique and rising over the whole board.
     :param received: the board's time, seconds since the epoch; never smaller than the stream's post before.
     :param uncertainty: error bound of ``received`` in seconds, or None while the clock was never synchronised.
-    :param chain: the stream's chain hash after this post, 32 bytes.
+    :param chain: the stream's chain hash after this post, 32 bytes; see :mod:`bulletin.core.board.chain`.
+    :param proof: how the sender's name was proven.
     """
 
     kind: StreamKind
@@ -74,6 +85,7 @@ class Post:
     received: float
     uncertainty: float | None
     chain: bytes
+    proof: Proof = Proof.OPEN
 
 
 @attrs.frozen
@@ -101,7 +113,8 @@ class PostRow:
 class OperationRow:
     """A remembered operation.
 
-    :param ordinal: 1, 2, 3, … over all operations of the log; rows at or below ``ordinal - OPERATIONS_REMEMBERED`` go.
+    :param ordinal: 1, 2, 3, … without gaps over all operations of the log that were not repetitions of an id (those
+        write no row); rows at or below the newest ``ordinal - OPERATIONS_REMEMBERED`` go.
     :param operation: scope, user and id.
     :param content: 8 bytes: a hash of what was asked, so that an id reused for something else is refused.
     """
@@ -116,7 +129,8 @@ class OperationRow:
 class SessionRow:
     """The highest evicted number of one session of one user, or (``highest`` None) a session that was forgotten.
 
-    :param used: the ordinal of the eviction that last touched it: the least recently touched is forgotten first.
+    :param used: the ordinal of the operation that made room for itself by the eviction that last touched it: of a
+        user's sessions the least recently touched is forgotten first.  Unique over all rows with a ``highest``.
     """
 
     user: str
@@ -151,7 +165,8 @@ class StreamState:
     """A stream's head, as the tables hold it and :class:`~bulletin.core.board.state.State` keeps it in memory.
 
     :param seq: of the last post; 0 while there is none.
-    :param chain: the chain hash there; the stream's own starting hash while there is none.
+    :param chain: the chain hash there; the stream's own starting hash while there is none (at a start, what stands
+        here while ``seq`` is 0 is not looked at: the starting hash follows from kind and name).
     :param received: ``recebido`` of the last post; 0.0 while there is none.
     """
 
@@ -170,7 +185,7 @@ class Marks:
 
     :param applied: the last log index applied.
     :param clock: the last Lamport clock given.
-    :param ordinal: operations applied so far.
+    :param ordinal: operations remembered so far, evicted ones included.
     :param digest: running digest of everything applied, 32 bytes.
     """
 
@@ -190,7 +205,12 @@ class Applied:
 
 @attrs.frozen
 class RestoredBoard:
-    """Everything that the board's state is rebuilt from at a start."""
+    """Everything that the board's state is rebuilt from at a start.
+
+    :param streams: in the order of their numbers.
+    :param operations: in the order of their ordinals; older ones than the board remembers do no harm.
+    :param sessions: in any order; none with ``highest`` None.
+    """
 
     marks: Marks
     users_max: int
@@ -198,3 +218,8 @@ class RestoredBoard:
     streams: tuple[StreamState, ...]
     operations: tuple[OperationRow, ...]
     sessions: tuple[SessionRow, ...]
+
+    @classmethod
+    def empty(cls, users_max: int, channels_max: int) -> Self:
+        """A board to which nothing was applied, with the limits of its founding document."""
+        return cls(Marks(0, 0, 0, NO_DIGEST), users_max, channels_max, (), (), ())
