@@ -2,11 +2,43 @@
 
 The founding of a cluster rides on ``rank`` and ``heartbeat``: a server says which member and cluster it is, the
 reference answers with the founding document once there is one.
+
+Both envelopes in both encodings are understood, and answered alike.  JSON has no bytes: there the fields ``membro``,
+``documento`` and ``cluster`` are hex; in MessagePack they are binary, and hex is understood.  What an old client
+leaves out counts as none: ``rank`` with a ``user`` alone is complete.
 """
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, Final
 
 import attrs
 
-from bulletin.core.wire.envelope import Dialect
+from bulletin.core import codec
+from bulletin.core.errors import BY_WORD, ENGLISH, REASON_BY_WORD, Code, Reason, Refusal
+from bulletin.core.limits import CLOCK_MAX, ENDPOINT_BYTES_MAX, NAME_BYTES_MAX
+from bulletin.core.log.founding import ID_BYTES
+from bulletin.core.wire.envelope import Dialect, Encoding
+
+REQUEST_BYTES_MAX: Final = 128 * 1024
+"""A request's bytes: a founding document of 64 members, in hex, with its envelope."""
+
+REPLY_BYTES_MAX: Final = 512 * 1024
+"""A reply's bytes: a list of 1024 servers."""
+
+DOCUMENT_BYTES_MAX: Final = 48 * 1024
+"""A founding document's bytes."""
+
+EXPECT_MAX: Final = 64
+"""Servers that found a cluster, at most."""
+
+SERVERS_MAX: Final = 2048
+"""Servers in a list, at most."""
+
+RANK_MAX: Final = 2**31 - 1
+NONCE_MAX: Final = 2**63 - 1
+NESTING_MAX: Final = 4
+ITEMS_MAX: Final = 16 * 1024
 
 
 @attrs.frozen
@@ -98,15 +130,368 @@ ReferenceReply = RankReply | ListReply | HeartbeatReply | ClockReply
 class Addressed:
     """A request or a reply with what travels beside it.
 
-    :param body: what is said.
+    :param body: what is said; a refusal in place of a request says why it cannot be read, in place of a reply what
+        the reference refused.
     :param dialect: the reply is in the request's.
     :param clock: the sender's Lamport clock, or None.
     :param timestamp: the sender's time, or None.
     :param nonce: the requester's number of this request, echoed in its reply (``pedido``); None from old clients.
+    :param encoding: the reply is in the request's.
+    :param name: the operation's name; only a refusal does not know it itself.
     """
 
-    body: ReferenceRequest | ReferenceReply
+    body: ReferenceRequest | ReferenceReply | Refusal
     dialect: Dialect
     clock: int | None
     timestamp: float | None
     nonce: int | None = None
+    encoding: Encoding = Encoding.MSGPACK
+    name: str = ""
+
+
+_NAMES: Final[dict[type, str]] = {
+    RankRequest: "rank",
+    RankReply: "rank",
+    ListRequest: "list",
+    ListReply: "list",
+    HeartbeatRequest: "heartbeat",
+    HeartbeatReply: "heartbeat",
+    ClockRequest: "clock",
+    ClockReply: "clock",
+}
+_ERROR: Final = "error"
+
+
+def encode(message: Addressed) -> bytes:
+    """The one frame of a request or a reply; a reply has ``clock`` and ``timestamp`` beside its inner map, too."""
+    body = message.body
+    inner = _refusal_fields(body) if isinstance(body, Refusal) else _ENCODERS[type(body)](body)
+    stamps: dict[str, Any] = {"timestamp": message.timestamp, "clock": message.clock}
+    if message.nonce is not None:
+        inner["pedido"] = message.nonce
+    operation, data = message.dialect.value
+    outer: dict[str, Any] = {operation: _NAMES.get(type(body), message.name or _ERROR), data: inner | stamps}
+    if not isinstance(body, ReferenceRequest):
+        outer |= stamps
+    if message.encoding is Encoding.JSON:
+        return codec.pack_json(_with_hex(outer))
+    return codec.pack(outer)
+
+
+def read_request(frame: bytes) -> Addressed:
+    """What a frame asks for.  Total: what is no request becomes one whose body is the refusal to answer with."""
+    encoding = Encoding.JSON if frame[:1] == b"{" else Encoding.MSGPACK
+    unread = Addressed(Refusal(Code.MALFORMED), Dialect.SERVICE, None, None, encoding=encoding, name=_ERROR)
+    try:
+        outer = _outer(frame, encoding, REQUEST_BYTES_MAX)
+        dialect = _dialect(outer)
+    except Refusal as refusal:
+        return attrs.evolve(unread, body=refusal)
+    try:
+        inner = _inner(outer, dialect)
+        unread = attrs.evolve(
+            unread, dialect=dialect, nonce=_nonce(inner), timestamp=_timestamp(inner, outer)
+        )
+        name = outer[dialect.value[0]]
+        reader = _REQUESTS.get(name) if isinstance(name, str) else None
+        if reader is None:
+            raise Refusal(Code.UNKNOWN_OPERATION)
+        unread = attrs.evolve(unread, name=name)
+        unread = attrs.evolve(unread, clock=_clock(inner, outer))
+        return attrs.evolve(unread, body=reader(inner))
+    except Refusal as refusal:
+        return attrs.evolve(unread, dialect=dialect, body=refusal)
+
+
+def decode_request(frame: bytes) -> Addressed:
+    """A request from its frame.
+
+    :raises Refusal: for whatever is none.
+    """
+    message = read_request(frame)
+    if isinstance(message.body, Refusal):
+        raise message.body
+    return message
+
+
+def decode_reply(frame: bytes) -> Addressed:
+    """A reply from its frame; its body is a refusal where the reference refused.
+
+    :raises Refusal: for whatever is none.
+    """
+    encoding = Encoding.JSON if frame[:1] == b"{" else Encoding.MSGPACK
+    outer = _outer(frame, encoding, REPLY_BYTES_MAX)
+    dialect = _dialect(outer)
+    inner = _inner(outer, dialect)
+    name = outer[dialect.value[0]]
+    if not isinstance(name, str):
+        raise Refusal(Code.UNKNOWN_OPERATION)
+    body: ReferenceReply | Refusal
+    if inner.get("status") == "erro":
+        body = _read_refusal(inner)
+    elif (reader := _REPLIES.get(name)) is not None:
+        body = reader(inner)
+    else:
+        raise Refusal(Code.UNKNOWN_OPERATION)
+    return Addressed(
+        body, dialect, _clock(inner, outer), _timestamp(inner, outer), _nonce(inner), encoding, name
+    )
+
+
+# Bodies to fields.
+
+
+def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
+    sentence = refusal.sentence(ENGLISH)
+    fields = {
+        "status": "erro",
+        "erro": refusal.word,
+        "description": sentence,
+        "message": sentence,
+        "msg": sentence,
+        "definitivo": refusal.definite,
+    }
+    if refusal.field is not None:
+        fields["campo"] = refusal.field
+    if refusal.reason is not None:
+        fields["motivo"] = refusal.reason.word
+    if refusal.retry_after is not None:
+        fields["tente_em"] = refusal.retry_after
+    return fields
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+_ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
+    RankRequest: lambda body: _present(
+        user=body.user,
+        endereco=body.endpoint,
+        membro=body.member,
+        documento=body.document,
+        esperados=body.expect,
+    ),
+    ListRequest: lambda _: {},
+    HeartbeatRequest: lambda body: _present(user=body.user, membro=body.member, cluster=body.cluster),
+    ClockRequest: lambda _: {},
+    RankReply: lambda body: _present(status="sucesso", rank=body.rank, documento=body.document),
+    ListReply: lambda body: {
+        "status": "sucesso",
+        "list": [
+            {"name": server.name, "rank": server.rank, "endereco": server.endpoint} for server in body.servers
+        ],
+    },
+    HeartbeatReply: lambda body: _present(status="OK" if body.known else "unknown", documento=body.document),
+    ClockReply: lambda body: {"status": "sucesso", "time": body.time},
+}
+
+
+def _with_hex(value: Any) -> Any:
+    """The same value with hex in place of bytes, for JSON."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {key: _with_hex(item) for key, item in value.items()}
+    return value
+
+
+# Frames to maps.
+
+
+def _outer(frame: bytes, encoding: Encoding, bytes_max: int) -> dict[Any, Any]:
+    unpack = codec.unpack_json if encoding is Encoding.JSON else codec.unpack
+    outer = unpack(frame, bytes_max=bytes_max, nesting_max=NESTING_MAX, items_max=ITEMS_MAX)
+    if not isinstance(outer, dict):
+        raise Refusal(Code.MALFORMED, reason=Reason.NOT_A_MAP)
+    return outer
+
+
+def _dialect(outer: dict[Any, Any]) -> Dialect:
+    for dialect in Dialect:
+        if dialect.value[0] in outer:
+            return dialect
+    raise Refusal(Code.MALFORMED, field="service", reason=Reason.MISSING)
+
+
+def _inner(outer: dict[Any, Any], dialect: Dialect) -> dict[Any, Any]:
+    inner = outer.get(dialect.value[1])
+    if inner is None or inner == "":
+        return {}
+    if not isinstance(inner, dict):
+        raise Refusal(Code.MALFORMED, field=dialect.value[1], reason=Reason.NOT_A_MAP)
+    return inner
+
+
+def _beside(inner: dict[Any, Any], outer: dict[Any, Any], name: str) -> Any:
+    value = inner.get(name)
+    return outer.get(name) if value is None else value
+
+
+def _clock(inner: dict[Any, Any], outer: dict[Any, Any]) -> int | None:
+    clock = _beside(inner, outer, "clock")
+    if not isinstance(clock, int) or isinstance(clock, bool):
+        return None
+    if not 0 <= clock <= CLOCK_MAX:
+        raise Refusal(Code.INVALID_CLOCK)
+    return clock
+
+
+def _timestamp(inner: dict[Any, Any], outer: dict[Any, Any]) -> float | None:
+    timestamp = _beside(inner, outer, "timestamp")
+    if not isinstance(timestamp, int | float) or isinstance(timestamp, bool):
+        return None
+    if not isfinite(timestamp) or abs(timestamp) > CLOCK_MAX:
+        return None
+    return float(timestamp)
+
+
+# Fields to bodies.
+
+
+def _integer(inner: dict[Any, Any], name: str, low: int, high: int) -> int | None:
+    value = inner.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
+    if not low <= value <= high:
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
+    return value
+
+
+def _nonce(inner: dict[Any, Any]) -> int | None:
+    return _integer(inner, "pedido", 0, NONCE_MAX)
+
+
+def _text(inner: dict[Any, Any], name: str, bytes_max: int, *, required: bool) -> str:
+    value = inner.get(name)
+    if value is None and not required:
+        return ""
+    reason = _fault(value, bytes_max)
+    if reason is not None and (required or reason is not Reason.EMPTY):
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=reason)
+    return str(value)
+
+
+def _fault(value: Any, bytes_max: int) -> Reason | None:
+    if value is None:
+        return Reason.MISSING
+    if not isinstance(value, str):
+        return Reason.WRONG_TYPE
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return Reason.NOT_UNICODE
+    if not size:
+        return Reason.EMPTY
+    if size > bytes_max:
+        return Reason.TOO_LONG
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
+        return Reason.CONTROL_CHARACTER
+    return None
+
+
+def _octets(inner: dict[Any, Any], name: str, low: int, high: int) -> bytes | None:
+    value = inner.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = bytes.fromhex(value)
+        except ValueError:
+            raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.NOT_DECODABLE) from None
+    if not isinstance(value, bytes):
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
+    if not low <= len(value) <= high:
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
+    return value
+
+
+def _read_rank(inner: dict[Any, Any]) -> RankRequest:
+    return RankRequest(
+        user=_text(inner, "user", NAME_BYTES_MAX, required=True),
+        endpoint=_text(inner, "endereco", ENDPOINT_BYTES_MAX, required=False),
+        member=_octets(inner, "membro", ID_BYTES, ID_BYTES),
+        document=_octets(inner, "documento", 1, DOCUMENT_BYTES_MAX),
+        expect=_integer(inner, "esperados", 1, EXPECT_MAX),
+    )
+
+
+def _read_heartbeat(inner: dict[Any, Any]) -> HeartbeatRequest:
+    return HeartbeatRequest(
+        user=_text(inner, "user", NAME_BYTES_MAX, required=True),
+        member=_octets(inner, "membro", ID_BYTES, ID_BYTES),
+        cluster=_octets(inner, "cluster", ID_BYTES, ID_BYTES),
+    )
+
+
+_REQUESTS: Final[dict[str, Callable[[dict[Any, Any]], ReferenceRequest]]] = {
+    "rank": _read_rank,
+    "list": lambda _: ListRequest(),
+    "heartbeat": _read_heartbeat,
+    "clock": lambda _: ClockRequest(),
+}
+
+
+def _rank_of(inner: dict[Any, Any]) -> int:
+    rank = _integer(inner, "rank", 1, RANK_MAX)
+    if rank is None:
+        raise Refusal(Code.INVALID_FIELD, field="rank", reason=Reason.MISSING)
+    return rank
+
+
+def _read_rank_reply(inner: dict[Any, Any]) -> RankReply:
+    return RankReply(_rank_of(inner), _octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
+
+
+def _read_list_reply(inner: dict[Any, Any]) -> ListReply:
+    rows = inner.get("list")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Refusal(Code.INVALID_FIELD, field="list", reason=Reason.WRONG_TYPE)
+    if len(rows) > SERVERS_MAX:
+        raise Refusal(Code.INVALID_FIELD, field="list", reason=Reason.TOO_MANY_ITEMS)
+    return ListReply(
+        tuple(
+            ListedServer(
+                name=_text(row, "name", NAME_BYTES_MAX, required=True),
+                rank=_rank_of(row),
+                endpoint=_text(row, "endereco", ENDPOINT_BYTES_MAX, required=False),
+            )
+            for row in rows
+        )
+    )
+
+
+def _read_heartbeat_reply(inner: dict[Any, Any]) -> HeartbeatReply:
+    status = inner.get("status")
+    if status not in ("OK", "unknown"):
+        raise Refusal(Code.INVALID_FIELD, field="status", reason=Reason.UNKNOWN_VALUE)
+    return HeartbeatReply(status == "OK", _octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
+
+
+def _read_clock_reply(inner: dict[Any, Any]) -> ClockReply:
+    time = inner.get("time")
+    if not isinstance(time, float) or not isfinite(time):
+        raise Refusal(Code.INVALID_FIELD, field="time", reason=Reason.WRONG_TYPE)
+    return ClockReply(time)
+
+
+_REPLIES: Final[dict[str, Callable[[dict[Any, Any]], ReferenceReply]]] = {
+    "rank": _read_rank_reply,
+    "list": _read_list_reply,
+    "heartbeat": _read_heartbeat_reply,
+    "clock": _read_clock_reply,
+}
+
+
+def _read_refusal(inner: dict[Any, Any]) -> Refusal:
+    word, field, reason = inner.get("erro"), inner.get("campo"), inner.get("motivo")
+    code = BY_WORD.get(word) if isinstance(word, str) else None
+    if code is None:
+        raise Refusal(Code.INVALID_FIELD, field="erro", reason=Reason.UNKNOWN_VALUE)
+    return Refusal(
+        code,
+        field=field if _fault(field, NAME_BYTES_MAX) is None else None,
+        reason=REASON_BY_WORD.get(reason) if isinstance(reason, str) else None,
+    )
