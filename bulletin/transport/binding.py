@@ -4,6 +4,7 @@
 that has nothing to do with it, and leaves its own behind.
 """
 
+import contextlib
 import errno
 import os
 import socket
@@ -53,25 +54,44 @@ class OwnPath:
             return  # it is gone already, or no longer ours to remove
 
 
-def probe(endpoints: Iterable[str]) -> None:
-    """Bind all the endpoints at once, and let go of them again.
+def probe(endpoints: Iterable[str], pages: Iterable[tuple[str, int]] = ()) -> None:
+    """Listen on all of them at once for a moment.
 
+    :param endpoints: ZeroMQ's.
+    :param pages: interface (empty: all) and port of web pages.
     :raises EndpointError: for the first that cannot be listened on.
     """
     context = zmq.Context(1)
-    owned = []
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(context.destroy, 0)
         for endpoint in endpoints:
             probing = context.socket(zmq.PULL)
             probing.set(zmq.LINGER, 0)
             probing.set(zmq.IPV6, int("[" in endpoint))
             bind(probing, endpoint)
-            owned.append(OwnPath.of(endpoint))
-    finally:
-        context.destroy(0)
-        for path in owned:
+            path = OwnPath.of(endpoint)
             if path is not None:
-                path.remove()
+                held.callback(path.remove)
+        for interface, port in pages:
+            held.enter_context(_listen_plainly(interface, port))
+
+
+def _listen_plainly(interface: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    probing = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probing.bind((interface, port))
+        probing.listen(1)
+    except (OSError, UnicodeError) as error:
+        probing.close()
+        reason = (
+            _REASONS.get(getattr(error, "errno", None) or 0)
+            or getattr(error, "strerror", None)
+            or "no such host"
+        )
+        raise EndpointError(f"cannot listen on {interface or '*'}:{port}: {reason.lower()}") from None
+    return probing
 
 
 def bind(listening: zmq.Socket[bytes], endpoint: str) -> str:

@@ -1,0 +1,279 @@
+"""What a command takes: a table of options, each also an environment variable; every mistake is one sentence.
+
+An option ``--base-port`` is read from the command line, else from ``BULLETIN_BASE_PORT``, else it is the table's
+default.  An empty variable counts as none.  Endpoints to listen on are tried out before the role starts, so that a taken port
+is one line and not a traceback.
+
+This module is imported before twistd has chosen its reactor, so it imports no txZMQ, which would choose one.
+"""
+
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import attrs
+from twisted.python import usage
+
+from bulletin.core.limits import NAME_BYTES_MAX
+from bulletin.transport.binding import probe
+from bulletin.transport.endpoints import EndpointError, parse_endpoint, parse_endpoints, parse_host_port
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", "nao", "não"})
+
+
+class Mistake(ValueError):
+    """A value is not one of its kind; the message is one sentence without a full stop."""
+
+
+@attrs.frozen
+class HostPort:
+    """Where a web page is served: ``--http``'s value.
+
+    :param host: a name or an address, ``*`` for all of this machine's.
+    :param port: 0 for any free one.
+    """
+
+    host: str
+    port: int
+
+    @property
+    def interface(self) -> str:
+        """The host in the form that a plain socket and Twisted's ``listenTCP`` take."""
+        return "" if self.host == "*" else self.host.removeprefix("[").removesuffix("]")
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@attrs.frozen
+class Kind:
+    """A kind of value.
+
+    :param parse: text to value.
+    :param listens: whether the values are endpoints to listen on, to be tried out.
+    :param flag: whether the option takes no value on the command line.
+    """
+
+    parse: Callable[[str], Any]
+    listens: bool = False
+    flag: bool = False
+
+
+@attrs.frozen
+class Option:
+    """One row of a role's table.
+
+    :param name: as on the command line, without the dashes.
+    :param kind: what its value is.
+    :param doc: what it is for, one phrase, for ``--help``.
+    :param default: as the user would write it; None: the value is None if nobody gives one.
+    :param required: it has no default, and must be given.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    default: str | None = None
+    required: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that it is read from, too."""
+        return "BULLETIN_" + self.name.upper().replace("-", "_")
+
+    @property
+    def help(self) -> str:
+        """The line for ``--help``."""
+        default = "" if self.default is None else f", {self.default} if not given"
+        return f"{self.doc} (or {self.variable}{default})"
+
+
+def endpoints(*, listen: bool) -> Kind:
+    """Endpoints, separated by commas: a tuple of one at least."""
+    return Kind(lambda text: parse_endpoints(text, listen=listen), listens=listen)
+
+
+def endpoint(*, listen: bool) -> Kind:
+    """One endpoint: a string."""
+    return Kind(lambda text: parse_endpoint(text, listen=listen), listens=listen)
+
+
+def integer(minimum: int, maximum: int) -> Kind:
+    """A whole number in a range, both ends included."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not minimum <= int(text) <= maximum:
+            raise Mistake(f"{_shown(text)} is not a whole number from {minimum} to {maximum}")
+        return int(text)
+
+    return Kind(parse)
+
+
+def real(minimum: float, maximum: float) -> Kind:
+    """A number in a range, both ends included."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not minimum <= value <= maximum:
+            raise Mistake(f"{_shown(text)} is not a number from {minimum:g} to {maximum:g}")
+        return value
+
+    return Kind(parse)
+
+
+def choice(*words: str) -> Kind:
+    """One of a few words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise Mistake(f"{_shown(text)} is none of {', '.join(words)}")
+        return text
+
+    return Kind(parse)
+
+
+def _name(text: str) -> str:
+    if not text.strip() or text != text.strip():
+        raise Mistake(f"{_shown(text)} is empty, or begins or ends with a blank")
+    if not text.isprintable():
+        raise Mistake(f"{_shown(text)} has characters that cannot be printed")
+    if len(text.encode()) > NAME_BYTES_MAX:
+        raise Mistake(f"{_shown(text)} is longer than {NAME_BYTES_MAX} bytes")
+    return text
+
+
+def _directory(text: str) -> Path:
+    if not text or "\0" in text:
+        raise Mistake(f"{_shown(text)} is no directory")
+    path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise Mistake(f"{_shown(text)} is there already, and no directory")
+    return path
+
+
+def _host_port(text: str) -> HostPort:
+    return HostPort(*parse_host_port(text, listen=True))
+
+
+def _truth(text: str) -> bool:
+    word = text.lower()
+    if word not in _TRUE | _FALSE:
+        raise Mistake(f"{_shown(text)} is neither yes nor no")
+    return word in _TRUE
+
+
+NAME: Final = Kind(_name)
+"""A name of at most 64 bytes: a string."""
+DIRECTORY: Final = Kind(_directory)
+"""A directory, which need not be there yet: an absolute ``Path``."""
+HOST_PORT: Final = Kind(_host_port)
+"""``HOST:PORT`` to serve a web page at: a `HostPort`."""
+FLAG: Final = Kind(_truth, flag=True)
+"""Given or not: a bool.  Its variable says yes or no."""
+
+HTTP: Final = Option("http", HOST_PORT, "HOST:PORT for /healthz, /readyz and /metrics")
+"""The option of every long-running role."""
+
+
+class RoleOptions(usage.Options):
+    """The options of one command, from the class's `table`; after parsing, ``self[name]`` is a value of the option's kind.
+
+    Raises ``usage.UsageError`` with one sentence; as a command of twistd, prints it and exits.
+
+    :param environment: in place of the process's, in tests.
+    """
+
+    table: ClassVar[Sequence[Option]] = ()
+    """What the command takes, besides ``--help``."""
+    exit_status: ClassVar[int] = 1
+    """The process's status after a mistake."""
+    optParameters: ClassVar[list[list[str | None]]] = []
+    optFlags: ClassVar[list[list[str | None]]] = []
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Turn the table into what Twisted reads."""
+        super().__init_subclass__(**arguments)
+        own = cls.__dict__.get("table", ())
+        cls.optParameters = [[o.name, None, None, o.help] for o in own if not o.kind.flag]
+        cls.optFlags = [[o.name, None, o.help] for o in own if o.kind.flag]
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        super().__init__()
+        self._environment = environment
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line; under twistd, a mistake is one line on stderr and the end."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            if self.parent is None:
+                raise
+            sys.stderr.write(f"{self.parent.subCommand}: {error}\n")
+            sys.exit(self.exit_status)
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse whatever stands there besides options."""
+        if arguments:
+            raise usage.UsageError(f"The argument {_shown(arguments[0])} is one too many.")
+
+    def postOptions(self) -> None:
+        """Turn texts into values, check them together, and try out what is to be listened on."""
+        for option in self.table:
+            self[option.name] = self._value(option)
+        try:
+            self.check()
+            probe(*self._listening())
+        except (Mistake, EndpointError) as error:
+            raise usage.UsageError(_sentence(str(error))) from None
+
+    def check(self) -> None:
+        """What one option says about another; for subclasses.
+
+        :raises Mistake: with one sentence without a full stop.
+        """
+
+    def _value(self, option: Option) -> Any:
+        text, source = self[option.name], f"--{option.name}"
+        if option.kind.flag:
+            text = "yes" if text else None
+        if text is None and self._environment.get(option.variable):
+            text, source = self._environment[option.variable], option.variable
+        if text is None:
+            text = option.default
+        if text is None:
+            if option.required:
+                raise usage.UsageError(f"--{option.name} is missing (or set {option.variable}).")
+            return False if option.kind.flag else None
+        try:
+            return option.kind.parse(text)
+        except (Mistake, EndpointError) as error:
+            raise usage.UsageError(f"{source}: {error}.") from None
+
+    def _listening(self) -> tuple[list[str], list[tuple[str, int]]]:
+        """All endpoints to listen on, and all web pages' addresses."""
+        listening: list[str] = []
+        pages = []
+        for option in self.table:
+            value = self[option.name]
+            if isinstance(value, HostPort):
+                pages.append((value.interface, value.port))
+            elif option.kind.listens and value:
+                listening.extend([value] if isinstance(value, str) else value)
+        return listening, pages
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _shown(text: str) -> str:
+    """The user's words, on one line and not without end."""
+    return repr(text if len(text) <= 100 else text[:100] + "…")
