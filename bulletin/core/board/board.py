@@ -20,7 +20,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
-import attrs
 import msgpack
 
 from bulletin.core.board.chain import chain_post, text_hash
@@ -47,6 +46,7 @@ from bulletin.core.board.sessions import (
     session_id,
 )
 from bulletin.core.board.state import State, Stream
+from bulletin.core.board.value import value
 from bulletin.core.errors import Code
 from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.log.port import index_of
@@ -70,7 +70,7 @@ class CannotApply(Exception):
         self.position = position
 
 
-@attrs.frozen
+@value
 class _Verdict:
     """What the state says to a new operation.
 
@@ -86,6 +86,9 @@ class _Verdict:
     existing: bool = False
     registers: tuple[StreamKind, str] | None = None
     stream: Stream | None = None
+
+
+_EXISTING: Final = _Verdict(existing=True)
 
 
 class Board:
@@ -256,10 +259,6 @@ class Board:
 
     def _judge(self, command: Command) -> _Verdict:
         match command.kind:
-            case Kind.LOGIN:
-                return self._judge_name(StreamKind.INBOX, command.user, "user")
-            case Kind.CREATE_CHANNEL:
-                return self._judge_name(StreamKind.CHANNEL, command.target, "canal")
             case Kind.PUBLISH:
                 stream = self._find(StreamKind.CHANNEL, command.target)
                 if stream is None:
@@ -268,6 +267,10 @@ class Board:
                 stream = self._find(StreamKind.INBOX, command.target)
                 if stream is None:
                     return _Verdict(Code.NO_SUCH_USER, "receptor")
+            case Kind.LOGIN:
+                return self._judge_name(StreamKind.INBOX, command.user, "user")
+            case Kind.CREATE_CHANNEL:
+                return self._judge_name(StreamKind.CHANNEL, command.target, "canal")
         sender = self._judge_name(StreamKind.INBOX, command.user, "user")
         if sender.refused is not None:
             return sender
@@ -277,9 +280,7 @@ class Board:
         """Whether there is, or may come to be, a user or a channel of this name."""
         stream = self._state.find(name)
         if stream is not None:
-            if stream.kind is kind:
-                return _Verdict(existing=True)
-            return _Verdict(Code.NAME_IN_USE, field)
+            return _EXISTING if stream.kind is kind else _Verdict(Code.NAME_IN_USE, field)
         if self._state.full(kind):
             return _Verdict(Code.FULL, field)
         return _Verdict(registers=(kind, name))

@@ -14,9 +14,9 @@ from enum import IntEnum
 from math import isfinite
 from typing import Any, Final
 
-import attrs
 import msgpack
 
+from bulletin.core.board.value import value
 from bulletin.core.limits import CLOCK_MAX, ID_BYTES_MAX, KIB, MESSAGE_BYTES_MAX, NAME_BYTES_MAX
 
 FORMAT: Final = 1
@@ -24,6 +24,9 @@ SALT_BYTES: Final = 16
 
 SENT_BYTES_MAX: Final = 64
 """A sender's time that came as a string, in bytes of UTF-8 (the longest ISO 8601 form has about 40)."""
+
+SECONDS_MAX: Final = float(2**53)
+"""The largest time that a server stamps, either way: sums and differences of such times stay finite."""
 
 COMMAND_BYTES_MAX: Final = MESSAGE_BYTES_MAX + KIB
 """No command has more bytes than this; nothing is built from more."""
@@ -52,7 +55,7 @@ class Proof(IntEnum):
     """A bare claim (``aberto``)."""
 
 
-@attrs.frozen
+@value
 class OperationId:
     """The name of an operation: sent again, it takes effect once.
 
@@ -66,13 +69,14 @@ class OperationId:
     id: str
 
 
-@attrs.frozen
+@value
 class Stamp:
     """What the server that admitted the request added to it.
 
     :param clock: its Lamport clock, 0 to :data:`~bulletin.core.limits.CLOCK_MAX`.
-    :param time: its corrected time, seconds since the epoch; finite.
-    :param bound: the error bound of ``time`` in seconds, finite, or None while it was never synchronised.
+    :param time: its corrected time, seconds since the epoch, at most :data:`SECONDS_MAX` away from it.
+    :param bound: the error bound of ``time`` in seconds, 0 to :data:`SECONDS_MAX`, or None while it was never
+        synchronised.
     """
 
     clock: int
@@ -80,7 +84,7 @@ class Stamp:
     bound: float | None
 
 
-@attrs.frozen
+@value
 class Command:
     """One operation, as it stands in the log.
 
@@ -210,21 +214,22 @@ def _check(command: Command) -> None:
         raise ValueError("the id's user is not the command's, or a broker's id has one")
     if kind is Kind.LOGIN and command.target:
         raise ValueError("a login has a target")
-    if kind in _TEXTLESS and command.message:
+    if command.message and (kind is Kind.LOGIN or kind is Kind.CREATE_CHANNEL):
         raise ValueError("a login or a channel's creation has a message")
     if type(stamp.clock) is not int or not 0 <= stamp.clock <= CLOCK_MAX:
         raise ValueError("the stamp's clock is no integer in range")
-    _check_seconds("the sender's time", command.timestamp)
-    _check_seconds("the stamp's time", stamp.time)
-    if stamp.bound is not None:
-        _check_seconds("the stamp's bound", stamp.bound)
+    if type(command.timestamp) is not float or not isfinite(command.timestamp):
+        raise ValueError("the sender's time is no finite float")
+    if type(stamp.time) is not float or not -SECONDS_MAX <= stamp.time <= SECONDS_MAX:
+        raise ValueError("the stamp's time is no float in range")
+    if stamp.bound is not None and (type(stamp.bound) is not float or not 0.0 <= stamp.bound <= SECONDS_MAX):
+        raise ValueError("the stamp's bound is no float in range")
     if command.sent is not None:
         _check_sent(command.sent)
     if type(command.salt) is not bytes or len(command.salt) != SALT_BYTES:
         raise ValueError(f"the salt is not {SALT_BYTES} bytes")
 
 
-_TEXTLESS: Final = frozenset({Kind.LOGIN, Kind.CREATE_CHANNEL})
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**64 - 1
 
@@ -236,11 +241,6 @@ def _check_text(what: str, text: str, bytes_min: int, bytes_max: int) -> None:
         len(text) * 4 > bytes_max and not text.isascii() and len(text.encode()) > bytes_max
     ):
         raise ValueError(f"{what} has not {bytes_min} to {bytes_max} bytes")
-
-
-def _check_seconds(what: str, seconds: float) -> None:
-    if type(seconds) is not float or not isfinite(seconds):
-        raise ValueError(f"{what} is no finite float")
 
 
 def _check_sent(sent: float | str) -> None:

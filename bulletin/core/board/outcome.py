@@ -3,9 +3,8 @@
 from enum import IntEnum
 from typing import Final, Self
 
-import attrs
-
 from bulletin.core.board.commands import OperationId, Proof
+from bulletin.core.board.value import value
 from bulletin.core.errors import BY_WORD, Refusal
 
 NO_DIGEST: Final = b"\0" * 32
@@ -19,7 +18,7 @@ class StreamKind(IntEnum):
     INBOX = 2
 
 
-@attrs.frozen
+@value
 class Answer:
     """The first answer to an operation, which every repetition of its id gets again.
 
@@ -50,7 +49,7 @@ class Answer:
         return Refusal(BY_WORD[self.code], self.field or None) if self.code else None
 
 
-@attrs.frozen
+@value
 class Post:
     """One post of a channel or an inbox, as the history and the publications have it.
 
@@ -88,7 +87,7 @@ class Post:
     proof: Proof = Proof.OPEN
 
 
-@attrs.frozen
+@value
 class StreamRow:
     """A user (whose stream is the inbox) or a channel that came into being.
 
@@ -101,7 +100,7 @@ class StreamRow:
     position: int
 
 
-@attrs.frozen
+@value
 class PostRow:
     """A post to be written, with the number of its stream."""
 
@@ -109,7 +108,7 @@ class PostRow:
     post: Post
 
 
-@attrs.frozen
+@value
 class OperationRow:
     """A remembered operation.
 
@@ -125,7 +124,7 @@ class OperationRow:
     answer: Answer
 
 
-@attrs.frozen
+@value
 class SessionRow:
     """The highest evicted number of one session of one user, or (``highest`` None) a session that was forgotten.
 
@@ -142,7 +141,7 @@ class SessionRow:
 Row = StreamRow | PostRow | OperationRow | SessionRow
 
 
-@attrs.frozen
+@value
 class Outcome:
     """What one command came to.
 
@@ -160,7 +159,7 @@ class Outcome:
     post: Post | None
 
 
-@attrs.frozen
+@value
 class StreamState:
     """A stream's head, as the tables hold it and :class:`~bulletin.core.board.state.State` keeps it in memory.
 
@@ -179,7 +178,7 @@ class StreamState:
     received: float
 
 
-@attrs.frozen
+@value
 class Marks:
     """The few numbers of the state that belong to no row.
 
@@ -195,7 +194,7 @@ class Marks:
     digest: bytes
 
 
-@attrs.frozen
+@value
 class Applied:
     """The rows of consecutive entries, to be written in one transaction together with the marks after them."""
 
@@ -203,7 +202,7 @@ class Applied:
     marks: Marks
 
 
-@attrs.frozen
+@value
 class RestoredBoard:
     """Everything that the board's state is rebuilt from at a start.
 

@@ -15,7 +15,9 @@ Sessions are kept for registered users, and for the empty name that stands for "
 registered nothing but creations of channels can have taken effect, and those have the same effect when run again; a
 table of names that anybody can make up would have no bound.
 
-Memory (measured, CPython 3.11, 64 bits): about MEMORY_REMEMBERED an operation, and at most about 1 KiB a user with 16 sessions.
+Memory, measured on CPython 3.11 with 64 bits: about 280 bytes an operation (so 35 MiB when the window is full, and
+10 MiB more while the dictionary grows), and 750 bytes a user with 16 sessions of 32 digits (1.3 KiB where ids are of
+the largest size), so at most some 130 MiB for 100,000 users who all use 16 sessions.
 """
 
 import hashlib
@@ -23,11 +25,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-import attrs
 import msgpack
 
 from bulletin.core.board.commands import Command, OperationId, Scope
 from bulletin.core.board.outcome import Answer, OperationRow, SessionRow
+from bulletin.core.board.value import value
 from bulletin.core.limits import CLOCK_MAX, SESSIONS_PER_USER
 
 KEY_BYTES: Final = 16
@@ -39,7 +41,7 @@ _pack: Final = msgpack.Packer().pack
 _SESSION_ID: Final = re.compile(r"([0-9A-Fa-f]+):(0|[1-9][0-9]{0,15})")
 
 
-@attrs.frozen
+@value
 class SessionId:
     """An id of the form ``SESSION:N``, taken apart."""
 
