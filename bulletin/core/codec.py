@@ -136,7 +136,8 @@ def pack(value: Any) -> bytes:
     """The canonical MessagePack bytes of a plain value: shortest integers and lengths, float64, maps in their order.
 
     :raises TypeError: a value of another type: the caller's mistake.
-    :raises ValueError: a str with lone surrogates, an integer beyond 64 bits: the caller's mistake too.
+    :raises ValueError: a str with lone surrogates: the caller's mistake too.
+    :raises OverflowError: an integer beyond 64 bits: the same.
     """
     packed: bytes = msgpack.packb(value)
     return packed
@@ -170,13 +171,22 @@ def unpack(data: bytes, *, bytes_max: int, nesting_max: int, items_max: int, sur
         raise _malformed() from None
 
 
-_STRINGS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_STRINGS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or one that the text ends in.  Without that second ending each escaped quote of an unfinished string would
+be tried as a beginning, each of them to the end of the text."""
+
 _BRACKETS: Final = re.compile(r"[\[\]{}]")
 
 
 def _check_json_structure(text: str, nesting_max: int, items_max: int) -> None:
-    """Refuse a JSON text over the bounds: count its commas, colons and brackets outside of strings."""
-    skeleton = _STRINGS.sub("", text)
+    """Refuse a JSON text over the bounds: count its commas, colons and brackets outside of strings.
+
+    Where the text is no JSON this may see other strings than a decoder would, but none that the decoder would still
+    reach.
+    """
+    skeleton, strings = _STRINGS.subn("", text, count=items_max + 1)
+    if strings > items_max:
+        raise Refusal(Code.TOO_LARGE, reason=Reason.TOO_MANY_ITEMS)
     openings = skeleton.count("{") + skeleton.count("[")
     if openings + skeleton.count(",") + skeleton.count(":") + 1 > items_max:
         raise Refusal(Code.TOO_LARGE, reason=Reason.TOO_MANY_ITEMS)

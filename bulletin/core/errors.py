@@ -5,7 +5,7 @@ it may have, or may yet: the same ``id``, sent again, settles it.
 """
 
 from enum import Enum
-from typing import Final
+from typing import Final, Self
 
 import attrs
 
@@ -125,6 +125,13 @@ class Code(Enum):
         definite=False,
         retry_after=1.0,
     )
+    UNSPECIFIED = _Case(
+        "recusado",
+        "O pedido foi recusado.",
+        "The request was refused.",
+        definite=False,
+    )
+    """What our client makes of a code that it does not know: a newer board's."""
 
 
 class Reason(Enum):
@@ -151,9 +158,11 @@ class Reason(Enum):
         return self.value[0]
 
 
-@attrs.define(frozen=False)
+@attrs.define(auto_exc=False, unsafe_hash=True)
 class Refusal(Exception):
     """The one exception that decoding, validation and the board raise: a code of the catalogue, with its particulars.
+
+    It is a value too: compared by its fields, and returned where raising would only be caught again.
 
     :param code: the catalogue's code.
     :param field: the request's field at fault, by the name on the wire, or None.  Never a value that a client sent.
@@ -186,6 +195,18 @@ class Refusal(Exception):
         if self.reason is not None:
             why = self.reason.value[2 if language == ENGLISH else 1]
         return template.format(campo=self.field or "", motivo=why)
+
+    def as_value(self) -> Self:
+        """This refusal without the traceback and the context that raising it left.
+
+        They hold frames, and frames hold what a client sent: kept in a value, they would live until the garbage
+        collector comes by.
+        """
+        self.__context__ = None
+        return self.with_traceback(None)
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.sentence(ENGLISH)}"
 
 
 BY_WORD: Final[dict[str, Code]] = {code.value.code: code for code in Code}

@@ -65,6 +65,15 @@ PAGE_POSTS_MAX: Final = 500
 PAGE_BYTES_MAX: Final = 512 * KIB
 """Bytes of texts and names after which a page of history ends early."""
 
+HEADS_PER_FRAME_MAX: Final = 1024
+"""Streams in one frame of a head beacon."""
+
+PUBLICATION_BYTES_MAX: Final = 256 * KIB
+"""A publication's body, in bytes: a text twice, names and fields; or a chunk of a head beacon."""
+
+PUBLICATION_ITEMS_MAX: Final = 2 * HEADS_PER_FRAME_MAX + 64
+"""Values in a publication's body, counted as :data:`ITEMS_MAX` are."""
+
 LIST_BYTES_MAX: Final = 2 * MIB
 """Bytes of names after which a list of users or channels ends early (a reply repeats it up to three times)."""
 
