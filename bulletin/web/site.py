@@ -1,0 +1,116 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``: three pages, and nothing that a stranger could make grow."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from twisted.internet.interfaces import IReactorTime
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from bulletin.web.health import Health
+
+BODY_BYTES_MAX: Final = 4096
+"""A request's body, which no page reads."""
+
+CONNECTIONS_MAX: Final = 64
+"""Connections at a time; further ones are closed at once."""
+
+IDLE_SECONDS: Final = 15
+"""A connection that says nothing, or has not finished its request, is closed after this."""
+
+
+class _BoundedRequest(Request):
+    """A request whose body is not kept: Twisted would write a large one to a file."""
+
+    _body_bytes = 0
+
+    def gotLength(self, _length: int | None) -> None:  # noqa: N802 - Twisted's name
+        """Make no file, whatever length is announced."""
+        super().gotLength(0)  # type: ignore[no-untyped-call]  # Twisted's
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Count it, and forget it."""
+        self._body_bytes += len(data)
+        channel: Any = self.channel
+        if self._body_bytes > BODY_BYTES_MAX and channel is not None:
+            channel.transport.abortConnection()
+
+
+class _Pages(Resource):
+    """The three pages, and the answer to whatever else is asked for."""
+
+    def __init__(self, health: Callable[[], Health], registry: CollectorRegistry) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
+        self.isLeaf = True
+        self._health = health
+        self._registry = registry
+
+    def render(self, request: Any) -> bytes:
+        """One page; nothing of what the client sent is repeated."""
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        request.setHeader(b"cache-control", b"no-store")
+        if request.method not in {b"GET", b"HEAD"}:
+            request.setHeader(b"allow", b"GET, HEAD")
+            return _line(request, 405, "There is only GET.")
+        match request.path:
+            case b"/healthz":
+                return _line(request, 200, "Alive.")
+            case b"/readyz":
+                health = self._health()
+                return _line(request, 200 if health.ready else 503, health.reason)
+            case b"/metrics":
+                body = generate_latest(self._registry)
+                request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
+                return body
+        return _line(request, 404, "There are only /healthz, /readyz and /metrics.")
+
+
+def _line(request: Any, status: int, text: str) -> bytes:
+    request.setResponseCode(status)
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+class _QuietSite(Site):
+    """A site without a log line for each request."""
+
+    noisy = False
+
+    def log(self, request: Any) -> None:
+        """Nothing: scrapes come every few seconds."""
+
+
+class _BoundedFactory(WrappingFactory):
+    """Closes a connection at once where there are too many."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
+        """A channel, or None."""
+        if len(self.protocols) >= CONNECTIONS_MAX:
+            return None
+        return super().buildProtocol(addr)
+
+
+def make_site(
+    health: Callable[[], Health], registry: CollectorRegistry, reactor: IReactorTime | None = None
+) -> WrappingFactory:
+    """The factory of a role's web page.
+
+    :param health: called for each ``/readyz``.
+    :param registry: see `bulletin.web.metrics.make_registry`.
+    :param reactor: in place of the global one, in tests.
+    """
+    make: Any = _QuietSite
+    site = make(
+        _Pages(health, registry),
+        requestFactory=_BoundedRequest,
+        parsePOSTFormSubmission=False,
+        timeout=IDLE_SECONDS,
+        reactor=reactor,
+    )
+    wrap: Any = _BoundedFactory
+    bounded: WrappingFactory = wrap(site)
+    return bounded
