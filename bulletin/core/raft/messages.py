@@ -45,7 +45,8 @@ class Append:
     :param term: the leader's term.
     :param previous_index: the entries follow this index.
     :param previous_term: the term of the entry there.
-    :param previous_hash: its chain hash: replicas that differ find out at once.
+    :param previous_hash: its chain hash: replicas that differ find out at once.  ``NO_HASH`` above index 0 says that
+        the leader does not hold it at hand; entries are never sent so.
     :param entries: consecutive, from ``previous_index + 1``; at most ``Config.append_bytes_max`` bytes of bodies.
     :param commit: the leader's commit index.
     :param round: the leader's latest heartbeat round, for ReadIndex and check-quorum (6.4); rising within a term.
@@ -67,10 +68,11 @@ class AppendReply:
     :param term: the follower's term.
     :param previous_index: of the request that is answered.
     :param success: whether the previous entry was there.
-    :param match: on success, the last index known to be as the leader has it, and synced.
-    :param hint_index: on failure, where the leader should try next.
+    :param match: on success, the last index known to be as the leader has it, and synced; 0 from a follower whose
+        acknowledgements must not count.
+    :param hint_index: on failure, where the logs may meet; on success, the last index that was received, synced or not.
     :param hint_term: on failure, the follower's term at ``hint_index``.
-    :param round: the request's.
+    :param round: the request's; 0 from a follower whose acknowledgements must not count.
     """
 
     term: int
@@ -121,7 +123,7 @@ class ReadIndexReply:
 class Greeting:
     """The first thing a started node says to each peer, repeated until answered.
 
-    :param incarnation: how often the sender has started on its disk; durable.
+    :param incarnation: which start of the sender this is: the durable count of its starts, and random bits below it.
     :param last_index: the sender's last synced index.
     """
 

@@ -35,6 +35,7 @@ class Persist:
     :param truncate_after: entries above this index are dropped first, or None.
     :param entries: to be appended; consecutive.
     :param incarnations: (member, highest incarnation seen of it) that changed.
+    :param trusted_from: as in :class:`Restored`, for as long as it holds: a start after this write must be told it again.
     """
 
     sequence: int
@@ -42,6 +43,7 @@ class Persist:
     truncate_after: int | None = None
     entries: tuple[Entry, ...] = ()
     incarnations: tuple[tuple[bytes, int], ...] = ()
+    trusted_from: int | None = None
 
 
 @attrs.frozen
@@ -99,7 +101,7 @@ class Restored:
     :param last_hash: the chain hash there.
     :param terms: (first index, term) for each run of entries of the same term, ascending: the whole log's terms.
     :param applied: the index that the tables have reached (its entry is in the log, and committed).
-    :param incarnations: the highest incarnation seen of each peer.
+    :param incarnations: the highest incarnation seen of each member, as ``Persist.incarnations`` had them.
     :param trusted_from: None where the disk holds all that it acknowledged.  Else the index that a leader's committed
         log must reach before this node may vote, campaign, or acknowledge: its database is behind its hard state.
     """
@@ -134,6 +136,9 @@ class Status:
     :param greeted: whether a majority has answered this start's greeting.
     :param quarantined: whether a peer remembers a later incarnation than this one: the disk was rolled back.
     :param proven: whether the leader (this node or another) is known to have committed in its own term.
+    :param trusted: whether a leader's log has covered what the disk had lost, if it had.
+    :param stalled: whether the disk has been silent for longer than an election timeout.
+    :param counters: how often each thing worth a metric happened, by name.
     """
 
     role: Role
@@ -146,3 +151,6 @@ class Status:
     greeted: bool
     quarantined: bool
     proven: bool
+    trusted: bool = True
+    stalled: bool = False
+    counters: tuple[tuple[str, int], ...] = ()

@@ -1,0 +1,113 @@
+"""Greetings: a disk that was rolled back must not take part under its old identity (3.8 asks for a disk that forgets nothing).
+
+Each start of a server raises a durable count.  A starting node tells it to each peer, and says nothing else to that
+peer before the answer.  The peer remembers, on its own disk, the highest that it has seen, and answers with it; a
+greeter that hears of a higher one than its own knows that its disk is an old copy: *quarantine*.
+
+Three things a bare count would miss.  A copy taken during start 5 and put back during start 5 begins start 6 like
+an honest one; but the peer has heard a later term from that member than the greeting states, or leads and has its
+acknowledgement of later entries.  A copy put back twice begins start 6 twice; so the number in a greeting has random
+bits below the count.  And a server that is started often enough would pass the remembered count; so a quarantine is
+itself remembered, by the server about itself and by the peer that could tell for certain, for good: the member has to
+be replaced by a new one.
+
+What is not noticed: a copy put back while every peer that heard more is away.  Such a server is one of the failures
+that a majority tolerates.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from bulletin.core.raft.messages import Greeting, GreetingReply
+from bulletin.core.raft.state import State
+
+CHANCE_BITS: Final = 16
+"""Random bits below the count of starts in a greeting's ``incarnation``."""
+
+_PATIENCE_SECONDS_MAX: Final = 1.0
+
+
+BANNED: Final = 2**62
+"""Remembered in place of a start: no start of this member counts any more."""
+
+
+class Greeter:
+    """Greets the peers after a start, and judges theirs.
+
+    :param state: the node's common state.
+    :param starts: how often this server has started on its disk.
+    :param seen: the highest greeting remembered of each peer, and of this member if it was ever quarantined.
+    """
+
+    def __init__(self, state: State, starts: int, seen: Iterable[tuple[bytes, int]]) -> None:
+        self._state = state
+        self.incarnation = (starts << CHANCE_BITS) | state.rng.getrandbits(CHANCE_BITS)
+        self._seen = dict(seen)
+        self.quarantined = self._seen.get(state.member, 0) > self.incarnation
+        self._terms_heard: dict[bytes, int] = {}
+        self._due = state.now
+        self._patience = state.config.heartbeat_seconds
+
+    @property
+    def greeted(self) -> bool:
+        """Whether a majority, this node included, has judged this start and found nothing wrong."""
+        return len(self._state.outbox.introduced) + 1 >= self._state.configuration.majority
+
+    @property
+    def counts(self) -> bool:
+        """Whether this node's votes and acknowledgements may count."""
+        return self.greeted and not self.quarantined and self._state.trusted_from is None
+
+    def heard(self, peer: bytes, term: int) -> None:
+        """A message of the peer carried this term, which its disk therefore holds."""
+        if term > self._terms_heard.get(peer, 0):
+            self._terms_heard[peer] = term
+
+    def tick(self) -> None:
+        """Greet again whoever has not answered; less and less often."""
+        state = self._state
+        if state.now < self._due or len(state.outbox.introduced) == len(state.peers):
+            return
+        for peer in state.peers:
+            self._greet(peer)
+        self._due = state.now + self._patience
+        self._patience = min(2 * self._patience, _PATIENCE_SECONDS_MAX)
+
+    def _greet(self, peer: bytes) -> None:
+        state = self._state
+        if peer not in state.outbox.introduced:
+            last_index = max(state.log.synced, state.trusted_from or 0)  # a loss that is known is no rollback
+            state.outbox.send(peer, Greeting(state.term, self.incarnation, last_index))
+
+    def judge(self, peer: bytes, greeting: Greeting, match: int | None) -> bool:
+        """A peer has started.
+
+        :param match: what the peer has acknowledged to this node as leader of the greeting's term, else None.
+        :returns: whether this start of the peer was not known before: all that was believed of it is void.
+        """
+        state = self._state
+        remembered = self._seen.get(peer, 0)
+        started, known = greeting.incarnation >> CHANCE_BITS, remembered >> CHANCE_BITS
+        fresh = started > known
+        if fresh:
+            forgot_term = greeting.term < self._terms_heard.get(peer, 0)
+            forgot_entries = match is not None and greeting.last_index < match
+            remembered = BANNED if forgot_term or forgot_entries else greeting.incarnation
+        elif started == known and greeting.incarnation != remembered:
+            remembered = BANNED
+        if remembered != self._seen.get(peer, 0):
+            self._seen[peer] = remembered
+            state.disk.remember(peer, remembered)
+        reply = GreetingReply(state.term, greeting.incarnation, remembered)
+        state.outbox.send(peer, reply, state.disk.remembered_sequence)
+        self._greet(peer)
+        return fresh
+
+    def answered(self, peer: bytes, reply: GreetingReply) -> None:
+        """A peer has judged this start, or an earlier one."""
+        if reply.incarnation != self.incarnation:
+            return
+        if reply.remembered > self.incarnation and not self.quarantined:
+            self.quarantined = True
+            self._state.disk.remember(self._state.member, BANNED)
+        self._state.outbox.introduced.add(peer)
