@@ -16,9 +16,18 @@ import attrs
 
 from bulletin.core import codec
 from bulletin.core.errors import BY_WORD, ENGLISH, REASON_BY_WORD, Code, Reason, Refusal
-from bulletin.core.limits import CLOCK_MAX, ENDPOINT_BYTES_MAX, NAME_BYTES_MAX
+from bulletin.core.limits import ENDPOINT_BYTES_MAX, NAME_BYTES_MAX
 from bulletin.core.log.founding import ID_BYTES
-from bulletin.core.wire.envelope import Dialect, Encoding
+from bulletin.core.wire.envelope import (
+    UNREADABLE,
+    Dialect,
+    Encoding,
+    Envelope,
+    clock_of,
+    open_envelope,
+    unreadable,
+)
+from bulletin.core.wire.moments import seconds_of
 
 REQUEST_BYTES_MAX: Final = 128 * 1024
 """A request's bytes: a founding document of 64 members, in hex, with its envelope."""
@@ -159,7 +168,6 @@ _NAMES: Final[dict[type, str]] = {
     ClockRequest: "clock",
     ClockReply: "clock",
 }
-_ERROR: Final = "error"
 
 
 def encode(message: Addressed) -> bytes:
@@ -170,7 +178,10 @@ def encode(message: Addressed) -> bytes:
     if message.nonce is not None:
         inner["pedido"] = message.nonce
     operation, data = message.dialect.value
-    outer: dict[str, Any] = {operation: _NAMES.get(type(body), message.name or _ERROR), data: inner | stamps}
+    outer: dict[str, Any] = {
+        operation: _NAMES.get(type(body), message.name or UNREADABLE),
+        data: inner | stamps,
+    }
     if not isinstance(body, ReferenceRequest):
         outer |= stamps
     if message.encoding is Encoding.JSON:
@@ -180,27 +191,25 @@ def encode(message: Addressed) -> bytes:
 
 def read_request(frame: bytes) -> Addressed:
     """What a frame asks for.  Total: what is no request becomes one whose body is the refusal to answer with."""
-    encoding = Encoding.JSON if frame[:1] == b"{" else Encoding.MSGPACK
-    unread = Addressed(Refusal(Code.MALFORMED), Dialect.SERVICE, None, None, encoding=encoding, name=_ERROR)
+    heading = unreadable(frame)
     try:
-        outer = _outer(frame, encoding, REQUEST_BYTES_MAX)
-        dialect = _dialect(outer)
+        envelope = _open(frame, REQUEST_BYTES_MAX)
     except Refusal as refusal:
-        return attrs.evolve(unread, body=refusal)
+        return Addressed(refusal, heading.dialect, None, None, None, heading.encoding, heading.name)
+    reader = _REQUESTS.get(envelope.name) if isinstance(envelope.name, str) else None
+    name = heading.name if reader is None else str(envelope.name)
+    clock = nonce = None
+    body: ReferenceRequest | Refusal
     try:
-        inner = _inner(outer, dialect)
-        unread = attrs.evolve(
-            unread, dialect=dialect, nonce=_nonce(inner), timestamp=_timestamp(inner, outer)
-        )
-        name = outer[dialect.value[0]]
-        reader = _REQUESTS.get(name) if isinstance(name, str) else None
+        inner = _map_in(envelope)
+        nonce = _nonce(inner)
+        clock = clock_of(_beside(envelope, "clock"))
         if reader is None:
             raise Refusal(Code.UNKNOWN_OPERATION)
-        unread = attrs.evolve(unread, name=name)
-        unread = attrs.evolve(unread, clock=_clock(inner, outer))
-        return attrs.evolve(unread, body=reader(inner))
+        body = reader(inner)
     except Refusal as refusal:
-        return attrs.evolve(unread, dialect=dialect, body=refusal)
+        body = refusal
+    return Addressed(body, envelope.dialect, clock, _timestamp(envelope), nonce, envelope.encoding, name)
 
 
 def decode_request(frame: bytes) -> Addressed:
@@ -219,11 +228,9 @@ def decode_reply(frame: bytes) -> Addressed:
 
     :raises Refusal: for whatever is none.
     """
-    encoding = Encoding.JSON if frame[:1] == b"{" else Encoding.MSGPACK
-    outer = _outer(frame, encoding, REPLY_BYTES_MAX)
-    dialect = _dialect(outer)
-    inner = _inner(outer, dialect)
-    name = outer[dialect.value[0]]
+    envelope = _open(frame, REPLY_BYTES_MAX)
+    inner = _map_in(envelope)
+    name = envelope.name
     if not isinstance(name, str):
         raise Refusal(Code.UNKNOWN_OPERATION)
     body: ReferenceReply | Refusal
@@ -234,7 +241,13 @@ def decode_reply(frame: bytes) -> Addressed:
     else:
         raise Refusal(Code.UNKNOWN_OPERATION)
     return Addressed(
-        body, dialect, _clock(inner, outer), _timestamp(inner, outer), _nonce(inner), encoding, name
+        body,
+        envelope.dialect,
+        clock_of(_beside(envelope, "clock")),
+        _timestamp(envelope),
+        _nonce(inner),
+        envelope.encoding,
+        name,
     )
 
 
@@ -299,57 +312,29 @@ def _with_hex(value: Any) -> Any:
 # Frames to maps.
 
 
-def _outer(frame: bytes, encoding: Encoding, bytes_max: int) -> dict[Any, Any]:
-    unpack = codec.unpack_json if encoding is Encoding.JSON else codec.unpack
-    outer = unpack(frame, bytes_max=bytes_max, nesting_max=NESTING_MAX, items_max=ITEMS_MAX)
-    if not isinstance(outer, dict):
-        raise Refusal(Code.MALFORMED, reason=Reason.NOT_A_MAP)
-    return outer
+def _open(frame: bytes, bytes_max: int) -> Envelope:
+    return open_envelope(frame, bytes_max=bytes_max, nesting_max=NESTING_MAX, items_max=ITEMS_MAX)
 
 
-def _dialect(outer: dict[Any, Any]) -> Dialect:
-    for dialect in Dialect:
-        if dialect.value[0] in outer:
-            return dialect
-    raise Refusal(Code.MALFORMED, field="service", reason=Reason.MISSING)
+def _map_in(envelope: Envelope) -> dict[str, Any]:
+    if envelope.inner is None:
+        raise Refusal(Code.MALFORMED, field=envelope.inner_key, reason=Reason.NOT_A_MAP)
+    return envelope.inner
 
 
-def _inner(outer: dict[Any, Any], dialect: Dialect) -> dict[Any, Any]:
-    inner = outer.get(dialect.value[1])
-    if inner is None or inner == "":
-        return {}
-    if not isinstance(inner, dict):
-        raise Refusal(Code.MALFORMED, field=dialect.value[1], reason=Reason.NOT_A_MAP)
-    return inner
+def _beside(envelope: Envelope, name: str) -> Any:
+    value = None if envelope.inner is None else envelope.inner.get(name)
+    return envelope.outer.get(name) if value is None else value
 
 
-def _beside(inner: dict[Any, Any], outer: dict[Any, Any], name: str) -> Any:
-    value = inner.get(name)
-    return outer.get(name) if value is None else value
-
-
-def _clock(inner: dict[Any, Any], outer: dict[Any, Any]) -> int | None:
-    clock = _beside(inner, outer, "clock")
-    if not isinstance(clock, int) or isinstance(clock, bool):
-        return None
-    if not 0 <= clock <= CLOCK_MAX:
-        raise Refusal(Code.INVALID_CLOCK)
-    return clock
-
-
-def _timestamp(inner: dict[Any, Any], outer: dict[Any, Any]) -> float | None:
-    timestamp = _beside(inner, outer, "timestamp")
-    if not isinstance(timestamp, int | float) or isinstance(timestamp, bool):
-        return None
-    if not isfinite(timestamp) or abs(timestamp) > CLOCK_MAX:
-        return None
-    return float(timestamp)
+def _timestamp(envelope: Envelope) -> float | None:
+    return seconds_of(_beside(envelope, "timestamp"))
 
 
 # Fields to bodies.
 
 
-def _integer(inner: dict[Any, Any], name: str, low: int, high: int) -> int | None:
+def _integer(inner: dict[str, Any], name: str, low: int, high: int) -> int | None:
     value = inner.get(name)
     if value is None:
         return None
@@ -360,11 +345,11 @@ def _integer(inner: dict[Any, Any], name: str, low: int, high: int) -> int | Non
     return value
 
 
-def _nonce(inner: dict[Any, Any]) -> int | None:
+def _nonce(inner: dict[str, Any]) -> int | None:
     return _integer(inner, "pedido", 0, NONCE_MAX)
 
 
-def _text(inner: dict[Any, Any], name: str, bytes_max: int, *, required: bool) -> str:
+def _text(inner: dict[str, Any], name: str, bytes_max: int, *, required: bool) -> str:
     value = inner.get(name)
     if value is None and not required:
         return ""
@@ -392,7 +377,7 @@ def _fault(value: Any, bytes_max: int) -> Reason | None:
     return None
 
 
-def _octets(inner: dict[Any, Any], name: str, low: int, high: int) -> bytes | None:
+def _octets(inner: dict[str, Any], name: str, low: int, high: int) -> bytes | None:
     value = inner.get(name)
     if value is None:
         return None
@@ -408,7 +393,7 @@ def _octets(inner: dict[Any, Any], name: str, low: int, high: int) -> bytes | No
     return value
 
 
-def _read_rank(inner: dict[Any, Any]) -> RankRequest:
+def _read_rank(inner: dict[str, Any]) -> RankRequest:
     return RankRequest(
         user=_text(inner, "user", NAME_BYTES_MAX, required=True),
         endpoint=_text(inner, "endereco", ENDPOINT_BYTES_MAX, required=False),
@@ -418,7 +403,7 @@ def _read_rank(inner: dict[Any, Any]) -> RankRequest:
     )
 
 
-def _read_heartbeat(inner: dict[Any, Any]) -> HeartbeatRequest:
+def _read_heartbeat(inner: dict[str, Any]) -> HeartbeatRequest:
     return HeartbeatRequest(
         user=_text(inner, "user", NAME_BYTES_MAX, required=True),
         member=_octets(inner, "membro", ID_BYTES, ID_BYTES),
@@ -426,7 +411,7 @@ def _read_heartbeat(inner: dict[Any, Any]) -> HeartbeatRequest:
     )
 
 
-_REQUESTS: Final[dict[str, Callable[[dict[Any, Any]], ReferenceRequest]]] = {
+_REQUESTS: Final[dict[str, Callable[[dict[str, Any]], ReferenceRequest]]] = {
     "rank": _read_rank,
     "list": lambda _: ListRequest(),
     "heartbeat": _read_heartbeat,
@@ -434,18 +419,18 @@ _REQUESTS: Final[dict[str, Callable[[dict[Any, Any]], ReferenceRequest]]] = {
 }
 
 
-def _rank_of(inner: dict[Any, Any]) -> int:
+def _rank_of(inner: dict[str, Any]) -> int:
     rank = _integer(inner, "rank", 1, RANK_MAX)
     if rank is None:
         raise Refusal(Code.INVALID_FIELD, field="rank", reason=Reason.MISSING)
     return rank
 
 
-def _read_rank_reply(inner: dict[Any, Any]) -> RankReply:
+def _read_rank_reply(inner: dict[str, Any]) -> RankReply:
     return RankReply(_rank_of(inner), _octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
 
 
-def _read_list_reply(inner: dict[Any, Any]) -> ListReply:
+def _read_list_reply(inner: dict[str, Any]) -> ListReply:
     rows = inner.get("list")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Refusal(Code.INVALID_FIELD, field="list", reason=Reason.WRONG_TYPE)
@@ -463,21 +448,21 @@ def _read_list_reply(inner: dict[Any, Any]) -> ListReply:
     )
 
 
-def _read_heartbeat_reply(inner: dict[Any, Any]) -> HeartbeatReply:
+def _read_heartbeat_reply(inner: dict[str, Any]) -> HeartbeatReply:
     status = inner.get("status")
     if status not in ("OK", "unknown"):
         raise Refusal(Code.INVALID_FIELD, field="status", reason=Reason.UNKNOWN_VALUE)
     return HeartbeatReply(status == "OK", _octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
 
 
-def _read_clock_reply(inner: dict[Any, Any]) -> ClockReply:
+def _read_clock_reply(inner: dict[str, Any]) -> ClockReply:
     time = inner.get("time")
     if not isinstance(time, float) or not isfinite(time):
         raise Refusal(Code.INVALID_FIELD, field="time", reason=Reason.WRONG_TYPE)
     return ClockReply(time)
 
 
-_REPLIES: Final[dict[str, Callable[[dict[Any, Any]], ReferenceReply]]] = {
+_REPLIES: Final[dict[str, Callable[[dict[str, Any]], ReferenceReply]]] = {
     "rank": _read_rank_reply,
     "list": _read_list_reply,
     "heartbeat": _read_heartbeat_reply,
@@ -485,7 +470,7 @@ _REPLIES: Final[dict[str, Callable[[dict[Any, Any]], ReferenceReply]]] = {
 }
 
 
-def _read_refusal(inner: dict[Any, Any]) -> Refusal:
+def _read_refusal(inner: dict[str, Any]) -> Refusal:
     word, field, reason = inner.get("erro"), inner.get("campo"), inner.get("motivo")
     code = BY_WORD.get(word) if isinstance(word, str) else None
     if code is None:
