@@ -1,0 +1,58 @@
+"""How a role's process ends: 0 when it was told to, 1 with a sentence when it cannot go on."""
+
+import os
+import signal
+import sys
+from typing import Any, Final, NoReturn
+
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+
+FAILED: Final = 1
+
+_log = Logger()
+
+
+def stop_on_signals(reactor: Any) -> None:
+    """Make SIGTERM and SIGINT a clean stop that ends with status 0; to be called as the role starts.
+
+    twistd's own handlers stop as cleanly, but then have the process die of the signal, which looks like a failure to
+    whoever waits for it.
+    """
+
+    def install() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: reactor.callFromThread(stop, reactor))
+
+    reactor.callWhenRunning(install)
+
+
+def stop(reactor: Any) -> None:
+    """Stop the reactor; nothing happens where it is stopping already."""
+    try:
+        reactor.stop()
+    except ReactorNotRunning:
+        _log.debug("Told to stop while stopping.")
+
+
+def fail(reactor: Any, sentence: str) -> None:
+    """Stop the reactor because the role cannot go on; the process ends with status 1.
+
+    :param sentence: what happened and what to do, for the log and for stderr.
+    """
+    _log.critical("{sentence}", sentence=sentence)
+    say(sentence)
+    reactor.addSystemEventTrigger("after", "shutdown", _exit)
+    stop(reactor)
+
+
+def say(sentence: str) -> None:
+    """Write a line to the real stderr, which twistd has turned into a part of the log."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(sentence + "\n")
+        sys.__stderr__.flush()
+
+
+def _exit() -> NoReturn:
+    # twistd has no way to give a status: it returns to the interpreter, which ends with 0.
+    os._exit(FAILED)
