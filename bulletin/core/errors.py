@@ -191,8 +191,10 @@ class Refusal(Exception):
         """The sentence for a person, in one of the two languages."""
         case = self.code.value
         template = case.english if language == ENGLISH else case.portuguese
-        why = ""
-        if self.reason is not None:
+        if self.reason is None:
+            template = template.replace(": {motivo}", "")
+            why = ""
+        else:
             why = self.reason.value[2 if language == ENGLISH else 1]
         return template.format(campo=self.field or "", motivo=why)
 

@@ -8,8 +8,7 @@ its request.
 from enum import Enum
 from typing import Any, Final
 
-import attrs
-
+from bulletin.core.board.value import value
 from bulletin.core.codec import pack, pack_json, unpack, unpack_json
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.limits import CLOCK_MAX, ITEMS_MAX, NAME_BYTES_MAX, NESTING_MAX, REQUEST_BYTES_MAX
@@ -39,7 +38,7 @@ class Encoding(Enum):
 _DIALECT_BY_KEY: Final = tuple((dialect.value[place], dialect) for place in (0, 1) for dialect in Dialect)
 
 
-@attrs.frozen
+@value
 class Heading:
     """What a reply needs to know of its request.
 
@@ -55,7 +54,7 @@ class Heading:
     id: str | None = None
 
 
-@attrs.frozen
+@value
 class Envelope:
     """A decoded body, its fields not looked at yet.
 
@@ -150,16 +149,16 @@ def seal(heading: Heading, inner: dict[str, Any], clock: int, timestamp: float) 
     return pack(outer) if heading.encoding is Encoding.MSGPACK else pack_json(outer)
 
 
-def clock_of(value: object) -> int | None:
+def clock_of(given: object) -> int | None:
     """The Lamport clock that a field holds; None for whatever counts as no clock.
 
     :raises Refusal: ``INVALID_CLOCK``: an integer out of range.
     """
-    if type(value) is not int:
+    if type(given) is not int:
         return None
-    if not 0 <= value <= CLOCK_MAX:
+    if not 0 <= given <= CLOCK_MAX:
         raise Refusal(Code.INVALID_CLOCK, "clock", Reason.OUT_OF_RANGE)
-    return value
+    return given
 
 
 def repeatable(name: object) -> str:

@@ -13,10 +13,9 @@ so that neither a board of many quiet streams nor one of many busy ones makes a 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import attrs
-
 from bulletin.core.board import rules
 from bulletin.core.board.outcome import Post, StreamKind
+from bulletin.core.board.value import value
 from bulletin.core.codec import pack, unpack
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.limits import (
@@ -36,7 +35,7 @@ Frames = tuple[bytes, bytes]
 """Topic and body."""
 
 
-@attrs.frozen
+@value
 class Published:
     """A post as a reader gets it; the fields are those of :class:`~bulletin.core.board.outcome.Post`.
 
@@ -56,7 +55,7 @@ class Published:
     uncertainty: float | None
 
 
-@attrs.frozen
+@value
 class Head:
     """The last ``seq`` of one stream."""
 
@@ -65,7 +64,7 @@ class Head:
     seq: int
 
 
-@attrs.frozen
+@value
 class Heads:
     """A head beacon, or one chunk of it."""
 
@@ -74,7 +73,7 @@ class Heads:
     timestamp: float
 
 
-@attrs.frozen
+@value
 class Election:
     """The servers' leader changed.
 
@@ -173,21 +172,21 @@ def _refused(field: str, reason: Reason) -> Refusal:
 
 def _number(fields: Mapping[str, Any], name: str) -> float:
     """A time or an error bound."""
-    value = fields.get(name)
-    if type(value) is not float and type(value) is not int:
-        raise _refused(name, Reason.MISSING if value is None else Reason.WRONG_TYPE)
-    if not -1e18 < value < 1e18:
+    given = fields.get(name)
+    if type(given) is not float and type(given) is not int:
+        raise _refused(name, Reason.MISSING if given is None else Reason.WRONG_TYPE)
+    if not -1e18 < given < 1e18:
         raise _refused(name, Reason.OUT_OF_RANGE)
-    return float(value)
+    return float(given)
 
 
-def _count(value: object, name: str) -> int:
+def _count(given: object, name: str) -> int:
     """A ``seq``."""
-    if type(value) is not int:
-        raise _refused(name, Reason.MISSING if value is None else Reason.WRONG_TYPE)
-    if not 1 <= value <= CLOCK_MAX:
+    if type(given) is not int:
+        raise _refused(name, Reason.MISSING if given is None else Reason.WRONG_TYPE)
+    if not 1 <= given <= CLOCK_MAX:
         raise _refused(name, Reason.OUT_OF_RANGE)
-    return value
+    return given
 
 
 def _clock(fields: Mapping[str, Any]) -> int:

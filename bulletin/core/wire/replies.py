@@ -7,11 +7,10 @@ for the request's ``id`` and the operation's name, and names and texts in lists 
 
 from typing import Any, Final
 
-import attrs
-
 from bulletin.core.board import rules
 from bulletin.core.board.history import Page
 from bulletin.core.board.outcome import Answer
+from bulletin.core.board.value import value
 from bulletin.core.errors import BY_WORD, REASON_BY_WORD, Code, Reason, Refusal
 from bulletin.core.limits import CLOCK_MAX, FRAME_BYTES_MAX, ITEMS_INTERNAL_MAX, NESTING_INTERNAL_MAX
 from bulletin.core.wire.envelope import Dialect, Envelope, Heading, clock_of, open_envelope, repeatable, seal
@@ -29,21 +28,21 @@ from bulletin.core.wire.publications import Published, flat, read_flat
 from bulletin.core.wire.requests import CreateChannel, Login, Write
 
 
-@attrs.frozen
+@value
 class LoggedIn:
     """To a login: ``existing`` tells whether the user was registered before."""
 
     existing: bool
 
 
-@attrs.frozen
+@value
 class ChannelCreated:
     """To a channel's creation: ``existing`` tells whether there was one before."""
 
     existing: bool
 
 
-@attrs.frozen
+@value
 class UserNames:
     """Users in the order in which they registered; ``more``: the list goes on after the last of them."""
 
@@ -51,7 +50,7 @@ class UserNames:
     more: bool = False
 
 
-@attrs.frozen
+@value
 class ChannelNames:
     """Channels in the order in which they were created; ``more`` as in :class:`UserNames`."""
 
@@ -59,7 +58,7 @@ class ChannelNames:
     more: bool = False
 
 
-@attrs.frozen
+@value
 class Receipt:
     """What anyone can hold the board to later (``recibo``).
 
@@ -73,7 +72,7 @@ class Receipt:
     chain: bytes
 
 
-@attrs.frozen
+@value
 class Posted:
     """To a post or a private message.
 
@@ -86,7 +85,7 @@ class Posted:
     receipt: Receipt
 
 
-@attrs.frozen
+@value
 class PublishedPage:
     """A page of history as a client gets it: a :class:`~bulletin.core.board.history.Page` without what stays inside."""
 
@@ -175,7 +174,7 @@ def refuse(heading: Heading, refusal: Refusal, clock: int, timestamp: float) -> 
     return seal(heading, inner, clock, timestamp)
 
 
-@attrs.frozen
+@value
 class Received:
     """What a reply was.
 
@@ -193,31 +192,31 @@ class Received:
     sentence: str = ""
 
 
-def _bad(field: str, value: object) -> Refusal:
-    return Refusal(Code.INVALID_FIELD, field, Reason.MISSING if value is None else Reason.WRONG_TYPE)
+def _bad(field: str, given: object) -> Refusal:
+    return Refusal(Code.INVALID_FIELD, field, Reason.MISSING if given is None else Reason.WRONG_TYPE)
 
 
 def _flag(fields: dict[str, Any], name: str) -> bool:
-    value = fields.get(name)
-    if type(value) is not bool:
-        raise _bad(name, value)
-    return value
+    given = fields.get(name)
+    if type(given) is not bool:
+        raise _bad(name, given)
+    return given
 
 
 def _count(fields: dict[str, Any], name: str) -> int:
-    value = fields.get(name)
-    if type(value) is not int:
-        raise _bad(name, value)
-    if not 0 <= value <= CLOCK_MAX:
+    given = fields.get(name)
+    if type(given) is not int:
+        raise _bad(name, given)
+    if not 0 <= given <= CLOCK_MAX:
         raise Refusal(Code.INVALID_FIELD, name, Reason.OUT_OF_RANGE)
-    return value
+    return given
 
 
 def _listed(fields: dict[str, Any], name: str) -> list[Any]:
-    value = fields.get(name)
-    if not isinstance(value, list):
-        raise _bad(name, value)
-    return value
+    given = fields.get(name)
+    if not isinstance(given, list):
+        raise _bad(name, given)
+    return given
 
 
 def _receipt(fields: dict[str, Any]) -> Receipt:

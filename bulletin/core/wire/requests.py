@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-import attrs
-
 from bulletin.core.board import rules
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
+from bulletin.core.board.value import value
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.limits import CLOCK_MAX, PAGE_POSTS_DEFAULT, PAGE_POSTS_MAX
 from bulletin.core.wire.envelope import (
@@ -38,14 +37,14 @@ class ReadLevel(Enum):
     LOCAL = "local"
 
 
-@attrs.frozen
+@value
 class Login:
     """Log in; registers the user at first."""
 
     user: str
 
 
-@attrs.frozen
+@value
 class CreateChannel:
     """Create a channel; ``user`` is empty where the request names none."""
 
@@ -53,7 +52,7 @@ class CreateChannel:
     channel: str
 
 
-@attrs.frozen
+@value
 class Publish:
     """A post to a channel."""
 
@@ -62,7 +61,7 @@ class Publish:
     message: str
 
 
-@attrs.frozen
+@value
 class Send:
     """A private message."""
 
@@ -71,7 +70,7 @@ class Send:
     message: str
 
 
-@attrs.frozen
+@value
 class ListUsers:
     """The users, in the order in which they registered, after the name ``after`` (None: from the first)."""
 
@@ -79,7 +78,7 @@ class ListUsers:
     after: str | None = None
 
 
-@attrs.frozen
+@value
 class ListChannels:
     """The channels, in the order in which they were created, after the name ``after`` (None: from the first)."""
 
@@ -87,7 +86,7 @@ class ListChannels:
     after: str | None = None
 
 
-@attrs.frozen
+@value
 class History:
     """A page of a channel, an inbox, or a private conversation."""
 
@@ -99,7 +98,7 @@ Write = Login | CreateChannel | Publish | Send
 Query = ListUsers | ListChannels | History
 
 
-@attrs.frozen
+@value
 class Incoming:
     """What a body was.
 
@@ -134,21 +133,21 @@ _LEVEL: Final = "leitura"
 def _optional(fields: Fields, names: tuple[str, ...]) -> tuple[str, Any]:
     """The first of a field's names that holds something, with it; its first name and None where none does."""
     for name in names:
-        value = fields.get(name)
-        if value is not None and value != "":
-            return name, value
+        given = fields.get(name)
+        if given is not None and given != "":
+            return name, given
     return names[0], None
 
 
 def _required(fields: Fields, names: tuple[str, ...]) -> tuple[Any, str]:
     """The same, turned round for the rules, for a field that a request must have."""
-    name, value = _optional(fields, names)
-    if value is None:
-        for given in names:
-            if fields.get(given) == "":
-                raise Refusal(Code.INVALID_FIELD, given, Reason.EMPTY)
+    name, given = _optional(fields, names)
+    if given is None:
+        for name_of_empty in names:
+            if fields.get(name_of_empty) == "":
+                raise Refusal(Code.INVALID_FIELD, name_of_empty, Reason.EMPTY)
         raise Refusal(Code.INVALID_FIELD, name, Reason.MISSING)
-    return value, name
+    return given, name
 
 
 def _login(fields: Fields) -> Login:
@@ -204,20 +203,20 @@ def _list_channels(fields: Fields) -> ListChannels:
 
 def _integer(fields: Fields, names: tuple[str, ...], least: int, most: int) -> int | None:
     """A number in a page's request, or None; what is above ``most`` asks for no more than ``most`` does."""
-    field, value = _optional(fields, names)
-    if value is None:
+    field, number = _optional(fields, names)
+    if number is None:
         return None
-    if type(value) is float and value.is_integer():
-        value = int(value)  # some languages have no other numbers
-    if type(value) is not int:
+    if type(number) is float and number.is_integer():
+        number = int(number)  # some languages have no other numbers
+    if type(number) is not int:
         raise Refusal(Code.INVALID_FIELD, field, Reason.WRONG_TYPE)
-    if value < least:
+    if number < least:
         raise Refusal(Code.INVALID_FIELD, field, Reason.OUT_OF_RANGE)
-    return min(value, most)
+    return min(number, most)
 
 
 def _history(fields: Fields) -> History:
-    """``canal`` wins over ``user``, and ``desde`` over ``antes``, where a request has both."""
+    """``canal`` wins over ``user``.  With both ``desde`` and ``antes`` the page is the first one between them."""
     partner = None
     field, stream = _optional(fields, _CHANNEL)
     kind = StreamKind.CHANNEL
@@ -240,7 +239,7 @@ def _history(fields: Fields) -> History:
             stream=stream,
             partner=partner,
             since=since,
-            before=before if since is None else None,
+            before=before,
             limit=PAGE_POSTS_DEFAULT if limit is None else limit,
         ),
     )
@@ -374,7 +373,7 @@ def write(
     :param timestamp: the client's time, seconds since the epoch.
     :param id: names the operation within its user, for a retry; None: the broker gives it one.
     """
-    inner = {name: value for name, value in _fields_of(request, dialect).items() if value is not None}
+    inner = {name: given for name, given in _fields_of(request, dialect).items() if given is not None}
     if id is not None:
         inner["id"] = id
     heading = Heading(dialect, encoding, operation_of(request).name_in(dialect))
