@@ -171,14 +171,17 @@ class Sessions:
     def __init__(self, rows: Iterable[SessionRow]) -> None:
         """The sessions as the tables hold them, in any order.
 
-        :raises ValueError: a user has more than :data:`~bulletin.core.limits.SESSIONS_PER_USER`.
+        :raises ValueError: a user has more than :data:`~bulletin.core.limits.SESSIONS_PER_USER`, or one twice.
         """
         self._packed: Final[dict[str, bytes]] = {}
         for row in sorted(rows, key=lambda row: row.used):
-            sessions = [*self._of(row.user), [row.session, row.highest, row.used]]
-            if row.highest is None or len(sessions) > SESSIONS_PER_USER:
-                raise ValueError("a user has more sessions than are kept, or one that was forgotten")
-            self._packed[row.user] = _pack(sessions)
+            sessions = self._of(row.user)
+            known = any(name == row.session for name, _, _ in sessions)
+            if row.highest is None or known or len(sessions) >= SESSIONS_PER_USER:
+                raise ValueError(
+                    "a user has more sessions than are kept, or one that was forgotten or is there twice"
+                )
+            self._packed[row.user] = _pack([*sessions, [row.session, row.highest, row.used]])
 
     def expired(self, session: SessionId) -> bool:
         """Whether an operation that is not remembered may have been evicted: it must not be run."""
