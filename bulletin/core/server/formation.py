@@ -1,0 +1,182 @@
+"""How a server becomes a member: a new cluster of exactly N, or the one that there is; never two.
+
+Only the reference founds, once, and durably (its part is :mod:`bulletin.core.reference`).  A server only asks, and obeys one
+rule: *an empty server does nothing until it holds a document that names its member id.*  Then the document is stored
+as entry 1 of its log, and from there on the log is the authority, not the reference: a server with data never takes
+another document, starts without the reference, and tells a reference that lost its disk what it knows.
+
+::
+
+            rank (member, expect)          document that names me           stored
+    EMPTY ────────────────────────► ASKING ───────────────────────► FOUNDING ──────► MEMBER
+                                    │    ▲
+                                    └────┘ a document without me: wait, and say so
+"""
+
+from typing import Final
+
+from bulletin.core.clocks.instant import Instant
+from bulletin.core.errors import ENGLISH, Refusal
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.server.notices import Notices
+from bulletin.core.wire.envelope import Dialect
+from bulletin.core.wire.reference import (
+    Addressed,
+    HeartbeatReply,
+    HeartbeatRequest,
+    RankReply,
+    RankRequest,
+    ReferenceRequest,
+)
+
+INTERVAL: Final = 1.0
+"""Seconds between two requests to the reference: its heartbeat."""
+
+SILENT_AFTER: Final = 3 * INTERVAL
+"""Seconds without a reply after which the reference counts as gone."""
+
+EXPLAIN_AFTER: Final = 2.0
+"""Seconds after which an empty server says what it waits for; normally it has a document by then."""
+
+OUTSTANDING_MAX: Final = 4
+"""Requests to the reference that may still be answered; a reply to an older one is dropped."""
+
+
+class Formation:
+    """A server's side of the conversation with the reference.
+
+    :param name: its name.
+    :param endpoint: what its peers connect to.
+    :param member: the random id on its disk.
+    :param expect: how many servers found a new cluster.
+    :param document: the founding document in its log, or None: it is empty.
+    :param notices: where to say what it waits for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        endpoint: str,
+        member: bytes,
+        expect: int,
+        document: FoundingDocument | None,
+        notices: Notices,
+    ) -> None:
+        self._name = name
+        self._endpoint = endpoint
+        self._member = member
+        self._expect = expect
+        self._document = document
+        self._notices = notices
+        self._found: FoundingDocument | None = None
+        self._founding = False
+        self._registered = False
+        self._rank: int | None = None
+        self._nonce = 0
+        self._asked_at = float("-inf")
+        self._heard_at = float("-inf")
+        self._started_at: float | None = None
+
+    @property
+    def document(self) -> FoundingDocument | None:
+        """The document that is in the log, or None while this server is empty."""
+        return self._document
+
+    @property
+    def rank(self) -> int | None:
+        """The rank that the reference gave in this start, or None while it gave none."""
+        return self._rank
+
+    def reference_heard(self, now: Instant) -> bool:
+        """Whether the reference answered lately."""
+        return now.monotonic - self._heard_at < SILENT_AFTER
+
+    def tick(self, now: Instant) -> ReferenceRequest | None:
+        """What to ask the reference now: the rank until it is known, then a heartbeat."""
+        if self._started_at is None:
+            self._started_at = now.monotonic
+        if now.monotonic - self._asked_at < INTERVAL:
+            return None
+        self._asked_at = now.monotonic
+        self._nonce += 1
+        if self._document is None and now.monotonic - self._started_at >= EXPLAIN_AFTER:
+            self._explain(now)
+        document = self._document
+        if not self._registered:
+            encoded = None if document is None else document.encode()
+            return RankRequest(self._name, self._endpoint, self._member, encoded, self._expect)
+        return HeartbeatRequest(self._name, self._member, None if document is None else document.cluster)
+
+    def address(self, request: ReferenceRequest, clock: int, timestamp: float) -> Addressed:
+        """A request of :meth:`tick` with what travels beside it."""
+        return Addressed(request, Dialect.SERVICE, clock, timestamp, self._nonce)
+
+    def receive(self, reply: Addressed, now: Instant) -> None:
+        """A reply of the reference.  What answers no request of this start is dropped."""
+        nonce = reply.nonce
+        if nonce is None or not max(0, self._nonce - OUTSTANDING_MAX) < nonce <= self._nonce:
+            return
+        self._heard_at = now.monotonic
+        match reply.body:
+            case RankReply(rank=rank, document=document):
+                self._registered = True
+                self._rank = rank
+                self._consider(document, now)
+            case HeartbeatReply(known=known, document=document):
+                self._registered = self._registered and known
+                self._consider(document, now)
+            case Refusal() as refusal:
+                self._notices.repeat(
+                    "refused", f"the reference refused: {refusal.sentence(ENGLISH)}", now, urgent=True
+                )
+            case _:
+                pass
+
+    def take(self) -> FoundingDocument | None:
+        """The document to store as entry 1, once."""
+        found, self._found = self._found, None
+        return found
+
+    def founded(self, document: FoundingDocument) -> None:
+        """It is stored."""
+        self._document = document
+        self._founding = False
+
+    def _consider(self, encoded: bytes | None, now: Instant) -> None:
+        if encoded is None or self._founding:
+            return
+        if self._document is not None:
+            if encoded != self._document.encode():
+                self._notices.repeat(
+                    "other cluster",
+                    "the reference knows another cluster than the one in this server's log; the log counts",
+                    now,
+                    urgent=True,
+                )
+            return
+        try:
+            document = FoundingDocument.decode(encoded)
+        except ValueError as error:
+            self._notices.repeat("bad document", f"the reference sent no founding document: {error}", now)
+            return
+        if any(member.member == self._member for member in document.members):
+            self._founding = True
+            self._found = document
+            return
+        self._notices.repeat(
+            "not named",
+            f"the cluster was founded without this server: {', '.join(m.name for m in document.members)} are its"
+            f" members; {self._name} waits until it is made one",
+            now,
+            urgent=True,
+        )
+
+    def _explain(self, now: Instant) -> None:
+        if self.reference_heard(now):
+            self._notices.repeat(
+                "waits", f"{self._name} is empty and waits until {self._expect} servers have registered", now
+            )
+        else:
+            self._notices.repeat(
+                "waits", f"{self._name} is empty and waits for the reference, which does not answer", now
+            )

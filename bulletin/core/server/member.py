@@ -1,0 +1,261 @@
+"""A server that has data: a node of the log, the board that the log makes, and whoever waits for either.
+
+One turn (:meth:`Member.turn`) takes what came in since the last one through all of it, each step for everything at
+once::
+
+    held proposals, reads ──► port ──► Node ──► persist, messages
+                                        │
+              committed entries ◄───────┘
+                    │
+                    ▼
+      Board.apply, one operation after the other ──► rows for the tables
+                    │
+                    ├──► who waited for the operation here is answered, its post published
+                    └──► reads that waited for this index go on
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from bulletin.core.board.board import Board
+from bulletin.core.board.outcome import Applied, Outcome, RestoredBoard
+from bulletin.core.clocks.instant import Instant
+from bulletin.core.clocks.lamport import LamportClock
+from bulletin.core.errors import Refusal
+from bulletin.core.log.port import BarrierFailed, BarrierPassed, Committed, LogEvent, ProposalFailed, index_of
+from bulletin.core.raft.config import Config
+from bulletin.core.raft.node import Node
+from bulletin.core.raft.ordered_log import RaftLogPort
+from bulletin.core.raft.ready import Fetch, Persist, Ready, Restored, Role, Status
+from bulletin.core.server.admission import Admitted
+from bulletin.core.server.answers import Finished
+from bulletin.core.server.notices import Notices
+from bulletin.core.server.peers import CHECKPOINT_EVERY, Peers
+from bulletin.core.server.proposals import KEY_PREFIX_BYTES, Proposals
+from bulletin.core.server.publisher import Publisher
+from bulletin.core.server.queries import Queries
+from bulletin.core.server.readiness import Readiness
+from bulletin.core.wire.replies import result_of
+from bulletin.core.wire.requests import Query
+
+if TYPE_CHECKING:
+    from random import Random
+
+LEADERLESS: Final = 1.5
+"""Seconds without a leader after which requests that wait for one are handed on: an election takes less."""
+
+HAND_OVER_AGAIN: Final = 1.0
+"""Seconds after which a hand-over that did not come about is tried again."""
+
+
+@attrs.frozen
+class Turn:
+    """What a turn of the log came to, for the disk."""
+
+    persist: Persist | None
+    applied: Applied | None
+    fetches: tuple[Fetch, ...]
+
+
+class Member:
+    """The replicated part of a server.
+
+    :param config: the node's times and bounds.
+    :param member: this server's member id.
+    :param restored: what its disk holds of the log.
+    :param tables: and of the board.
+    :param rng: the node's chances, and the keys of proposals.
+    :param tokens: numbers for barriers and pages, never the same twice.
+    :param lamport: this server's logical clock.
+    :param publisher: gets the posts.
+    :param notices: the operator's log.
+    :param now: the start.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        member: bytes,
+        restored: Restored,
+        tables: RestoredBoard,
+        *,
+        rng: "Random",
+        tokens: Iterator[int],
+        lamport: LamportClock,
+        publisher: Publisher,
+        notices: Notices,
+        now: Instant,
+    ) -> None:
+        self._member = member
+        self._lamport = lamport
+        self._publisher = publisher
+        self._notices = notices
+        self.document = restored.document
+        self.log = RaftLogPort(Node(config, member, restored, rng, now), now)
+        self.board = Board(tables)
+        self.proposals = Proposals(self.log, rng.randbytes(KEY_PREFIX_BYTES))
+        self.queries = Queries(self.log, self.board, tokens)
+        self.readiness = Readiness(self.log, tokens, now)
+        self.peers = Peers(restored.document, member, notices)
+        self.applied = tables.marks.applied
+        """The last entry that was applied in memory."""
+        self.written = tables.marks.applied
+        """The last entry that the tables hold."""
+        self.status: Status = self.log.status()
+        """The node as it was at the last tick."""
+        self._leadership: tuple[int, bytes | None] = self.log.node.leadership
+        self._announced_term = 0
+        self._led_at = now.monotonic
+        self._handed_over_at = float("-inf")
+        self._finished: list[Finished] = []
+        lamport.restore(tables.marks.clock)
+
+    @property
+    def led(self) -> bool:
+        """Whether a leader is known."""
+        return self._leadership[1] is not None
+
+    @property
+    def leader(self) -> str | None:
+        """The leader's name, or None."""
+        return self.peers.name(self._leadership[1])
+
+    def leaderless(self, now: Instant) -> bool:
+        """Whether there has been no leader for longer than an election takes."""
+        return not self.led and now.monotonic - self._led_at >= LEADERLESS
+
+    # What comes in
+
+    def admit(self, admitted: Admitted) -> Refusal | None:
+        """Take a request, or say why not."""
+        if isinstance(admitted.request, Query):
+            return self.queries.admit(admitted)
+        return self.proposals.admit(admitted)
+
+    def tick(self, now: Instant) -> None:
+        """Time has passed."""
+        self.log.tick(now)
+        self.status = status = self.log.status()
+        if status.quarantined:
+            self._notices.repeat(
+                "quarantine",
+                "a fellow server has seen a later start of this one: its directory is an old copy, so it takes no part."
+                " Put the directory aside and start with an empty one, as a new server",
+                now,
+                urgent=True,
+            )
+        leaderless = self.leaderless(now)
+        if leaderless:
+            self._notices.repeat("leaderless", "there is no leader: a majority cannot be reached", now)
+        self._finished += self.proposals.expire(now, leaderless=leaderless)
+        self.queries.expire(now, leaderless=leaderless)
+
+    def hand_over(self, now: Instant) -> None:
+        """Give leadership away, if this server has it; tried again after a while if need be."""
+        if self.log.node.leads and now.monotonic - self._handed_over_at >= HAND_OVER_AGAIN:
+            self._handed_over_at = now.monotonic
+            self.log.transfer(now)
+
+    def stored(self, persist: Persist | None, applied: Applied | None, now: Instant) -> None:
+        """The disk has it."""
+        if persist is not None:
+            self.log.persisted(persist.sequence, now)
+        if applied is not None:
+            self.written = applied.marks.applied
+            self.log.applied_to(self.written)
+
+    def drop_unstarted(self) -> int:
+        """Forget the requests that nothing was done for yet."""
+        return self.proposals.drop_held() + self.queries.drop_waiting()
+
+    # What goes out
+
+    def turn(self, now: Instant) -> Turn:
+        """Do what there is to do."""
+        self._notice_leadership(now)
+        if self.led:
+            self.proposals.propose(now)
+            self.queries.ask(now)
+        ready = self.log.ready()
+        send = self.peers.send
+        for recipient, message in ready.messages:
+            send(recipient, message)
+        applied = self._apply(ready, self.log.follow(), now)
+        self.readiness.advance(self.applied, now, led=self.led)
+        self.queries.advance(self.applied, self.written)
+        return Turn(ready.persist, applied, ready.fetches)
+
+    def take_finished(self) -> list[Finished]:
+        """The requests that were finished since the last call."""
+        finished = self._finished
+        finished += self.queries.take_ended()
+        self._finished = []
+        return finished
+
+    def _apply(self, ready: Ready, events: Sequence[LogEvent], now: Instant) -> Applied | None:
+        outcomes: list[Outcome] = []
+        for event in events:
+            match event:
+                case Committed():
+                    outcomes.append(self._apply_one(event, now))
+                case ProposalFailed():
+                    finished = self.proposals.failed(event)
+                    if finished is not None:
+                        self._finished.append(finished)
+                case BarrierPassed():
+                    if not self.readiness.passed(event):
+                        self.queries.passed(event)
+                case BarrierFailed():
+                    if not self.readiness.failed(event):
+                        self.queries.failed(event)
+        if not ready.committed:
+            return None
+        self._close(ready.committed[-1].index)
+        applied = self.board.applied(outcomes)
+        self._lamport.restore(applied.marks.clock)
+        return applied
+
+    def _apply_one(self, event: Committed, now: Instant) -> Outcome:
+        before = index_of(event.position) - 1
+        if before > self.applied:
+            self._close(before)
+        outcome = self.board.apply(event.position, event.term, event.payload)
+        post = outcome.post
+        if post is not None:
+            self._publisher.changed(post, now)
+        admitted = self.proposals.committed(event.key)
+        if admitted is not None:
+            request = admitted.request
+            assert not isinstance(request, Query)
+            self._finished.append(Finished(admitted.caller, result_of(request, outcome.answer)))
+            if post is not None:
+                self._publisher.publish(post)
+        return outcome
+
+    def _close(self, index: int) -> None:
+        """Every entry up to ``index`` has been applied as a whole."""
+        checkpoint = self.applied - self.applied % CHECKPOINT_EVERY + CHECKPOINT_EVERY
+        while checkpoint <= index:
+            self.board.applied_entry(checkpoint)
+            self.peers.checkpoints.reached(checkpoint, self.board.marks().digest)
+            checkpoint += CHECKPOINT_EVERY
+        self.board.applied_entry(index)
+        self.applied = index
+
+    def _notice_leadership(self, now: Instant) -> None:
+        """Say who leads when that changes; a new leader says it to the readers, too, once it has proven it."""
+        leadership = self.log.node.leadership
+        if leadership != self._leadership:
+            self._leadership = leadership
+            if self.led:
+                self._notices.say(f"{self.leader} leads in term {leadership[0]}")
+        if self.led:
+            self._led_at = now.monotonic
+        term, leader = leadership
+        if leader == self._member and term != self._announced_term:
+            status = self.log.status()
+            if status.role is Role.LEADER and status.proven:
+                self._announced_term = term
+                self._publisher.elected(self.peers.name(leader) or "", now)

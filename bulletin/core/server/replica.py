@@ -1,0 +1,382 @@
+"""The server as one value machine: what came in and the time go in, and :meth:`Replica.ready` says what is to be done."""
+
+from collections.abc import Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from bulletin.core.board.board import CannotApply
+from bulletin.core.board.history import Page
+from bulletin.core.board.outcome import RestoredBoard
+from bulletin.core.clocks.corrected import CorrectedClock
+from bulletin.core.clocks.instant import Instant
+from bulletin.core.clocks.lamport import LamportClock
+from bulletin.core.errors import Code
+from bulletin.core.log.entry import Entry
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.raft.config import Config
+from bulletin.core.raft.diverged import Diverged
+from bulletin.core.raft.ready import Restored
+from bulletin.core.server.admission import Admission, Refused
+from bulletin.core.server.answers import Answers, Finished
+from bulletin.core.server.brokers import PATIENCE, Brokers
+from bulletin.core.server.formation import Formation
+from bulletin.core.server.member import Member, Turn
+from bulletin.core.server.notices import Notices
+from bulletin.core.server.publisher import Publisher
+from bulletin.core.server.status import ServerStatus, status_of
+from bulletin.core.server.work import StoreWrite, Work
+from bulletin.core.wire.broker import BrokerHeartbeat, Request, Requests, ToServer
+from bulletin.core.wire.peers import PeerFrame
+from bulletin.core.wire.reference import Addressed
+
+if TYPE_CHECKING:
+    from random import Random
+
+DRAIN_SECONDS: Final = 2.0
+"""How long a server that was told to stop goes on answering what it has; less, once there is nothing more."""
+
+
+@attrs.frozen
+class Settings:
+    """What a server is told when it is started.
+
+    :param name: its name.
+    :param endpoint: what its peers connect to.
+    :param expect: how many servers found a new cluster.
+    :param brokers: how many brokers it talks to; they are numbered from 0.
+    :param flat_publications: publish posts in the flat shape alone.
+    :param clock_offset: seconds that its clock is wrong by, and
+    :param clock_drift_ppm: by how much that grows, for trying the synchronisation.
+    :param config: the node's times and bounds.
+    """
+
+    name: str
+    endpoint: str
+    expect: int = 3
+    brokers: int = 1
+    flat_publications: bool = False
+    clock_offset: float = 0.0
+    clock_drift_ppm: float = 0.0
+    config: Config = attrs.Factory(Config)
+
+
+@attrs.define
+class Dropped:
+    """What came in and was not for this server, since the start.
+
+    :param peer_frames: that came while it was empty.
+    :param requests: of an earlier session.
+    :param unstarted: requests that were forgotten when a session ended.
+    """
+
+    peer_frames: int = 0
+    requests: int = 0
+    unstarted: int = 0
+
+
+class Replica:
+    """One server.  Everything is called from one thread, with a time that does not go back; nothing waits.
+
+    :param settings: what it was told.
+    :param member: the random id on its disk.
+    :param restored: what the disk holds of the log, or None: it is empty.
+    :param tables: and of the board.
+    :param rng: its chances, keys and salts: the system's generator, or a seeded one in a simulation.
+    :param now: the start.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        member: bytes,
+        restored: Restored | None,
+        tables: RestoredBoard | None,
+        rng: "Random",
+        now: Instant,
+    ) -> None:
+        self.settings = settings
+        self._member_id = member
+        self._rng = rng
+        self._last = now.monotonic
+        self._tokens = count(1)
+        self.lamport = LamportClock()
+        self.time = CorrectedClock(now, settings.clock_offset, settings.clock_drift_ppm)
+        self._notices = Notices()
+        self._admission = Admission(self.lamport, self.time, rng.randbytes)
+        self.answers = Answers(self.lamport, self.time)
+        self.publisher = Publisher(self.lamport, flat_only=settings.flat_publications)
+        self.brokers = Brokers(settings.name, settings.brokers)
+        self.formation = Formation(
+            settings.name,
+            settings.endpoint,
+            member,
+            settings.expect,
+            None if restored is None else restored.document,
+            self._notices,
+        )
+        self.member: Member | None = None
+        self.dropped = Dropped()
+        self._finished: list[Finished] = []
+        self._fatal: str | None = None
+        self._congested = False
+        self._draining_since: float | None = None
+        self._asked: list[Addressed] = []
+        if restored is not None and tables is not None:
+            self._join(restored, tables, now)
+
+    @property
+    def document(self) -> FoundingDocument | None:
+        """The cluster's founding document, or None while this server is empty."""
+        return None if self.member is None else self.member.document
+
+    @property
+    def draining(self) -> bool:
+        """Whether it was told to stop."""
+        return self._draining_since is not None
+
+    # What comes in
+
+    def broker(self, number: int, message: ToServer, now: Instant) -> None:
+        """A broker's message."""
+        self._observe(now)
+        self.lamport.receive(message.clock)
+        match message:
+            case BrokerHeartbeat(known=known):
+                self.brokers.heard(number, known, now)
+            case Requests(session=session, requests=requests):
+                self.brokers.heard(number, None, now)
+                if session != self.brokers.session:
+                    self.dropped.requests += len(requests)
+                    return
+                for request in requests:
+                    self._request(number, request, now)
+
+    def peer(self, frame: PeerFrame, now: Instant) -> None:
+        """A fellow server's frame."""
+        self._observe(now)
+        member = self.member
+        if member is None:
+            self.dropped.peer_frames += 1
+        elif member.peers.accept(frame, now):
+            self.lamport.receive(frame.clock)
+            try:
+                for message in frame.messages:
+                    member.log.receive(frame.sender, message, now)
+            except Diverged as error:
+                self._stop(str(error))
+            if frame.checkpoint is not None:
+                self._compare(member, now)
+
+    def reference(self, reply: Addressed, now: Instant) -> None:
+        """The reference's reply."""
+        self._observe(now)
+        self.lamport.receive(reply.clock)
+        self.formation.receive(reply, now)
+
+    def founded(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
+        """The founding document is stored."""
+        self._observe(now)
+        self.formation.founded(restored.document)
+        self._join(restored, tables, now)
+        names = ", ".join(fellow.name for fellow in restored.document.members)
+        self._notices.say(f"{self.settings.name} has joined the new cluster of {names}")
+
+    def stored(self, write: StoreWrite, now: Instant) -> None:
+        """The store has done a write."""
+        self._observe(now)
+        self._has_data().stored(write.persist, write.applied, now)
+
+    def page_read(self, token: int, page: Page, now: Instant) -> None:
+        """The store has read a page."""
+        self._observe(now)
+        self._has_data().queries.page_read(token, page)
+
+    def fetched(self, token: int, entries: Sequence[Entry], now: Instant) -> None:
+        """The store has read entries of the log."""
+        self._observe(now)
+        self._has_data().log.fetched(token, entries, now)
+
+    def tick(self, now: Instant, *, congested: bool = False) -> None:
+        """Time has passed; to be called every 20 to 50 ms.
+
+        :param congested: so much is under way to the disk that nothing new should be taken.
+        """
+        self._observe(now)
+        if congested and not self._congested:
+            self._notices.repeat(
+                "congested", "the disk is behind: other servers take the requests", now, urgent=True
+            )
+        self._congested = congested
+        request = self.formation.tick(now)
+        if request is not None:
+            self._asked.append(self.formation.address(request, self.lamport.tick(), self.time.read(now)))
+        member = self.member
+        if member is not None:
+            member.tick(now)
+            if congested or self.draining:
+                member.hand_over(now)
+            self.brokers.accept(self.impediment() is None)
+            self.publisher.tick(now, leads=member.log.node.leads)
+
+    def drain(self, now: Instant) -> None:
+        """Stop taking requests, give leadership away, finish what is under way: see :meth:`drained`."""
+        self._observe(now)
+        if self._draining_since is None:
+            self._draining_since = now.monotonic
+            self.brokers.accept(False)
+            if self.member is not None:
+                self.member.hand_over(now)
+
+    def drained(self, now: Instant) -> bool:
+        """Whether nothing is under way any more, or has been for too long."""
+        if self._draining_since is None:
+            return False
+        member = self.member
+        if member is None or now.monotonic - self._draining_since >= DRAIN_SECONDS:
+            return True
+        alone = len(member.document.members) == 1
+        return not len(member.proposals) and not len(member.queries) and (alone or not member.log.node.leads)
+
+    # What goes out
+
+    def ready(self, now: Instant) -> Work:
+        """Everything that is to be done since the last call, for all that came in since then."""
+        self._observe(now)
+        turn = Turn(None, None, ())
+        member = self.member
+        if member is not None and self._fatal is None:
+            before = member.peers.checkpoints.latest
+            try:
+                turn = member.turn(now)
+            except (Diverged, CannotApply) as error:
+                self._stop(str(error))
+            if member.peers.checkpoints.latest is not before:
+                self._compare(member, now)
+            self._finished += member.take_finished()
+        if self._fatal is not None:
+            return Work(events=self._notices.take(), fatal=self._fatal)
+        for finished in self._finished:
+            self.brokers.reply(finished.caller.broker, self.answers.reply(finished, now))
+        self._finished = []
+        asked, self._asked = self._asked, []
+
+        def stamp() -> tuple[int, float]:
+            return self.lamport.tick(), self.time.read(now)
+
+        return Work(
+            found=self.formation.take(),
+            write=None
+            if turn.persist is None and turn.applied is None
+            else StoreWrite(turn.persist, turn.applied),
+            frames=() if member is None else tuple(member.peers.take(stamp)),
+            to_brokers=tuple(self.brokers.take(stamp, now)),
+            publications=self.publisher.take(),
+            pages=() if member is None else tuple(member.queries.take_pages()),
+            fetches=turn.fetches,
+            to_reference=tuple(asked),
+            events=self._notices.take(),
+        )
+
+    def impediment(self) -> str | None:
+        """Why this server takes no requests, in one sentence, or None: it does."""
+        member = self.member
+        if member is None:
+            return "The server is empty, and waits for the founding of its cluster."
+        status = member.status
+        for holds, sentence in (
+            (self.draining, "The server is stopping."),
+            (
+                status.quarantined,
+                "A fellow server has seen a later start of this one: its directory is an old copy.",
+            ),
+            (not status.trusted, "The disk has lost entries, which the other servers bring back."),
+            (not member.readiness.settled, "The server is catching up with the log."),
+            (self._congested, "The disk is behind."),
+        ):
+            if holds:
+                return sentence
+        return None
+
+    def unready(self, now: Instant) -> str | None:
+        """Why this server does not do its whole work, in one sentence, or None: it does (``/readyz``)."""
+        impediment = self.impediment()
+        if impediment is not None or self.member is None:
+            return impediment
+        status = self.member.status
+        if status.leader is None:
+            return "There is no leader: a majority of the servers cannot be reached."
+        if not status.proven:
+            return "The leader has not committed anything yet."
+        if self.member.applied < status.commit:
+            return f"The server has applied {self.member.applied} of {status.commit} entries."
+        if not self.brokers.connected(now):
+            return "No broker knows this server."
+        return None
+
+    def status(self, now: Instant) -> ServerStatus:
+        """What it looks like from outside."""
+        return status_of(self, now)
+
+    # Inside
+
+    def _observe(self, now: Instant) -> None:
+        """Notice that this server stood still: then its brokers have given it up, and others do what it had."""
+        stood_still = now.monotonic - self._last
+        self._last = max(self._last, now.monotonic)
+        if stood_still < PATIENCE or self.member is None or not self.brokers.accepting:
+            return
+        self.brokers.renew()
+        self.dropped.unstarted += self.member.drop_unstarted()
+        self._notices.repeat(
+            "stood still", f"this server stood still for {stood_still:.1f} s, and begins a new session", now
+        )
+
+    def _request(self, broker: int, request: Request, now: Instant) -> None:
+        admitted = self._admission.admit(broker, request, now)
+        if isinstance(admitted, Refused):
+            self._finished.append(Finished(admitted.caller, admitted.refusal))
+        elif self.member is None or not self.brokers.accepting:
+            refusal = admitted.caller.refusal(Code.NO_SERVERS, harmless=True)
+            self._finished.append(Finished(admitted.caller, refusal, later=True))
+        else:
+            refused = self.member.admit(admitted)
+            if refused is not None:
+                self._finished.append(Finished(admitted.caller, refused))
+
+    def _join(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
+        self.brokers.begin(restored.incarnation)
+        self.member = Member(
+            self.settings.config,
+            self._member_id,
+            restored,
+            tables,
+            rng=self._rng,
+            tokens=self._tokens,
+            lamport=self.lamport,
+            publisher=self.publisher,
+            notices=self._notices,
+            now=now,
+        )
+
+    def _has_data(self) -> Member:
+        assert self.member is not None, "the store speaks of a log that this server does not have"
+        return self.member
+
+    def _compare(self, member: Member, now: Instant) -> None:
+        difference = member.peers.checkpoints.differing()
+        if difference is None:
+            return
+        sentence = f"the state at index {difference.index} differs from that of"
+        if difference.majority:
+            self._stop(
+                f"{sentence} a majority of the servers: this server's tables are wrong. Put its directory aside and"
+                " start it with an empty one, as a new server"
+            )
+        else:
+            self._notices.repeat("differs", f"{sentence} a fellow server", now, urgent=True)
+
+    def _stop(self, why: str) -> None:
+        if self._fatal is None:
+            self._fatal = why

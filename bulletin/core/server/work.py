@@ -1,0 +1,75 @@
+"""What a server wants done: the whole conversation between :class:`Replica` and its shell, seen from the core."""
+
+import attrs
+
+from bulletin.core.board.history import PageQuery
+from bulletin.core.board.outcome import Applied
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.raft.ready import Fetch, Persist
+from bulletin.core.wire.broker import ToBroker
+from bulletin.core.wire.peers import PeerFrame
+from bulletin.core.wire.reference import Addressed
+
+
+@attrs.frozen
+class StoreWrite:
+    """One call of the store's ``write``; given back to :meth:`Replica.stored` when it is done.
+
+    :param persist: to be synced, or None.
+    :param applied: rows for the tables, or None.
+    """
+
+    persist: Persist | None
+    applied: Applied | None
+
+
+@attrs.frozen
+class PageRead:
+    """A page of history that a reader waits for.
+
+    :param token: named in :meth:`Replica.page_read`; never reused.
+    :param query: what to read.
+    """
+
+    token: int
+    query: PageQuery
+
+
+@attrs.frozen
+class Event:
+    """Something that an operator may want to read in the log: one sentence, already rate-limited.
+
+    :param text: the sentence.
+    :param urgent: whether somebody has to do something.
+    """
+
+    text: str
+    urgent: bool = False
+
+
+@attrs.frozen
+class Work:
+    """Everything that a server wants done since the last call; its parts may be carried out at once, in any order.
+
+    :param found: a founding document to be stored as entry 1, or None.
+    :param write: for the store, or None; writes are handed over in the order in which they were returned.
+    :param frames: for fellow servers, at most :data:`~bulletin.core.limits.BATCH_BYTES_MAX` bytes of bodies each.
+    :param to_brokers: (number of the broker, message).
+    :param publications: (topic, body).
+    :param pages: pages to be read from the tables.
+    :param fetches: entries to be read from the log.
+    :param to_reference: requests.
+    :param events: for the log.
+    :param fatal: why this server must stop at once, or None.  Nothing else of the same ``Work`` is carried out then.
+    """
+
+    found: FoundingDocument | None = None
+    write: StoreWrite | None = None
+    frames: tuple[PeerFrame, ...] = ()
+    to_brokers: tuple[tuple[int, ToBroker], ...] = ()
+    publications: tuple[tuple[bytes, bytes], ...] = ()
+    pages: tuple[PageRead, ...] = ()
+    fetches: tuple[Fetch, ...] = ()
+    to_reference: tuple[Addressed, ...] = ()
+    events: tuple[Event, ...] = ()
+    fatal: str | None = None
