@@ -1,0 +1,207 @@
+"""What one transaction stores: any number of writes, in order, brought down to what is left of them at the end."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from bulletin.core.board.outcome import (
+    Applied,
+    Marks,
+    OperationRow,
+    Post,
+    PostRow,
+    SessionRow,
+    StreamKind,
+    StreamRow,
+)
+from bulletin.core.log.entry import Entry
+from bulletin.core.raft.ready import HardState, Persist
+from bulletin.storage.hard_state import HardRecord
+from bulletin.storage.records import (
+    encode_entry,
+    encode_head,
+    encode_marks,
+    encode_operation,
+    encode_post,
+    encode_session,
+    encode_stream,
+    post_key,
+    seal,
+    session_key,
+)
+from bulletin.storage.schema import BULK, LENGTH_BITS
+
+_BODY_BYTES_MAX: Final = (1 << LENGTH_BITS) - 1
+
+
+_PERSIST_BYTES: Final = 256
+_ROW_BYTES: Final = 512
+
+
+@attrs.frozen
+class Write:
+    """One write that was asked for.
+
+    :param runs: (first index, term) of the runs of entries of one term that begin in it.
+    :param last_index: the log's last index after it.
+    :param last_hash: the chain hash there.
+    :param done: to be called when it is stored.
+    :param weight: about how many bytes it brings.
+    :param founding: the cluster's id, where this write is the founding document's.
+    """
+
+    persist: Persist | None
+    applied: Applied | None
+    runs: tuple[tuple[int, int], ...]
+    last_index: int
+    last_hash: bytes
+    done: Callable[[], None]
+    weight: int
+    founding: bytes = b""
+
+    @staticmethod
+    def weigh(persist: Persist | None, applied: Applied | None) -> int:
+        """About how many bytes a write brings."""
+        weight = 0
+        if persist is not None:
+            weight += _PERSIST_BYTES + sum(len(entry.body) for entry in persist.entries)
+        if applied is not None:
+            weight += _ROW_BYTES * len(applied.rows)
+        return weight
+
+
+def next_record(record: HardRecord, writes: Sequence[Write]) -> HardRecord | None:
+    """The hard state after some writes that are stored as one, or None where they need no sync.
+
+    What was only applied needs none: it can be derived from the log again.
+    """
+    applied = max((write.applied.marks.applied for write in writes if write.applied is not None), default=0)
+    trusted_again = 0 < record.trusted_from <= applied
+    if not trusted_again and all(write.persist is None for write in writes):
+        return None
+    hard_state = HardState(record.term, record.vote)
+    for write in writes:
+        if write.persist is not None and write.persist.hard_state is not None:
+            assert write.persist.hard_state.term >= hard_state.term, "terms go back"
+            hard_state = write.persist.hard_state
+    return attrs.evolve(
+        record,
+        cluster=next((write.founding for write in writes if write.founding), record.cluster),
+        commit=record.commit + 1,
+        term=hard_state.term,
+        vote=hard_state.vote,
+        last_index=writes[-1].last_index,
+        last_hash=writes[-1].last_hash,
+        trusted_from=0 if trusted_again else record.trusted_from,
+    )
+
+
+class _Rows:
+    """The rows for one table: their keys with the places of their bodies, and the bodies in one."""
+
+    def __init__(self) -> None:
+        self._places: Final[list[str]] = []
+        self._bodies: Final[list[bytes]] = []
+        self._end = 1  # SQLite counts from 1
+
+    def put(self, key: int | str, body: bytes) -> None:
+        assert len(body) <= _BODY_BYTES_MAX
+        name = f'"{key}"' if isinstance(key, int) else json.dumps(key)
+        self._places.append(f"{name}:{self._end << LENGTH_BITS | len(body)}")
+        self._bodies.append(body)
+        self._end += len(body)
+
+    def bindings(self) -> tuple[str, bytes]:
+        return f"{{{','.join(self._places)}}}", b"".join(self._bodies)
+
+
+class Batch:
+    """The sum of some writes."""
+
+    def __init__(self, window: int) -> None:
+        """An empty batch.
+
+        :param window: operations remembered.
+        """
+        self._rows: Final = {table: _Rows() for table in BULK}
+        self._window: Final = window
+        self._truncate_after: int | None = None
+        self._entries: dict[int, Entry] = {}
+        self._runs: dict[int, int] = {}
+        self._incarnations: Final[dict[bytes, int]] = {}
+        self._conversations: Final[list[tuple[int, str, int, int]]] = []
+        self._heads: Final[dict[int, Post]] = {}
+        self._sessions: Final[dict[str, SessionRow]] = {}
+        self.writes: Final[list[Write]] = []
+        self.weight = 0
+        self.marks: Marks | None = None
+        """The last marks of the writes, or None where nothing was applied."""
+
+    def add(self, write: Write) -> None:
+        """Add one write."""
+        if write.persist is not None:
+            self._persist(write.persist, write.runs)
+        if write.applied is not None:
+            self._apply(write.applied)
+        self.writes.append(write)
+        self.weight += write.weight
+
+    def _persist(self, persist: Persist, runs: tuple[tuple[int, int], ...]) -> None:
+        after = persist.truncate_after
+        if after is not None:
+            self._entries = {index: entry for index, entry in self._entries.items() if index <= after}
+            self._runs = {first: term for first, term in self._runs.items() if first <= after}
+            self._truncate_after = after if self._truncate_after is None else min(after, self._truncate_after)
+        self._entries.update((entry.index, entry) for entry in persist.entries)
+        self._runs.update(runs)
+        self._incarnations.update(persist.incarnations)
+
+    def _apply(self, applied: Applied) -> None:
+        for row in applied.rows:
+            match row:
+                case PostRow(number, post):
+                    self._rows["posts"].put(post_key(number, post.seq), encode_post(number, post))
+                    self._heads[number] = post
+                    if post.kind is StreamKind.INBOX:
+                        self._conversations.append((number, post.user, post.clock, post.seq))
+                case OperationRow():
+                    self._rows["operations"].put(row.ordinal, encode_operation(row))
+                case SessionRow():
+                    self._sessions[session_key(row)] = row
+                case StreamRow():
+                    self._rows["streams"].put(row.number, encode_stream(row))
+        self.marks = applied.marks
+
+    def bindings(self, hard_record: bytes | None) -> tuple[Any, ...]:
+        """The values for :data:`bulletin.storage.schema.STORE_BATCH`; to be asked for once.
+
+        :param hard_record: the hard state's row, or None: it stays.
+        """
+        rows = self._rows
+        for index, entry in self._entries.items():
+            rows["log"].put(index, encode_entry(entry))
+        for first, term in self._runs.items():
+            rows["terms"].put(first, seal("terms", first, (term,)))
+        for member, incarnation in self._incarnations.items():
+            rows["incarnations"].put(member.hex(), seal("incarnations", member.hex(), (incarnation,)))
+        for number, post in self._heads.items():
+            rows["heads"].put(number, encode_head(number, post))
+        for key, session in self._sessions.items():
+            if session.highest is not None:
+                rows["sessions"].put(key, encode_session(session))
+        if hard_record is not None:
+            rows["state"].put("hard", hard_record)
+        forget = None
+        if self.marks is not None:
+            rows["state"].put("board", encode_marks(self.marks))
+            forget = self.marks.ordinal - self._window
+        gone = [key for key, session in self._sessions.items() if session.highest is None]
+        return (
+            self._truncate_after,
+            forget,
+            json.dumps(gone),
+            json.dumps(self._conversations),
+            *(value for table in BULK for value in rows[table].bindings()),
+        )

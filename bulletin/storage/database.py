@@ -1,0 +1,130 @@
+"""The database file: made whole or not at all, and opened only when it is this application's and of a known version.
+
+Two connections for the life of a server, since PRAGMAs are per connection: one that writes *and* checkpoints, in the
+writer's thread, and one that only reads, in the reader's.  (Before SQLite 3.51.3, two connections that wrote or
+checkpointed at the same time could corrupt the WAL; there is no need to, whatever the version.)  SQLITE_BUSY is not
+waited for: the directory is locked, so whoever gets it has found a bug.
+"""
+
+import struct
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from bulletin.storage.hard_state import HardRecord
+from bulletin.storage.records import seal
+from bulletin.storage.schema import APPLICATION_ID, BATCH_TRIGGER, BATCH_VIEW, COMPATIBLE, TABLES, VERSION
+from bulletin.storage.server_directory import coming
+from bulletin.storage.store import StoreError
+
+_HEADER_BYTES: Final = 100
+_HEADER_MAGIC: Final = b"SQLite format 3\0"
+_APPLICATION_ID_AT: Final = 68
+_WRITER_CACHE_KIB: Final = 8192
+_READER_CACHE_KIB: Final = 2048
+
+
+def create(path: Path, record: HardRecord, name: str, vfs: str | None = None) -> None:
+    """Make an empty database, synced, its name in the directory too.
+
+    :param record: the server's first hard state.
+    :param name: the server's label.
+    :raises OSError: it could not be made.
+    :raises apsw.Error: the same.
+    """
+    with coming(path) as draft:
+        connection = apsw.Connection(str(draft), vfs=vfs)
+        try:
+            connection.pragma("auto_vacuum", 0)
+            connection.pragma("journal_mode", "wal")
+            connection.pragma("synchronous", "full")
+            with connection:
+                connection.pragma("application_id", APPLICATION_ID)
+                connection.pragma("user_version", VERSION)
+                for table in TABLES:
+                    connection.execute(table)
+                connection.executemany(
+                    "INSERT INTO meta VALUES (?, ?)", (("compatible", COMPATIBLE), ("name", name))
+                )
+                connection.execute("INSERT INTO state VALUES ('hard', ?)", (seal_hard(record),))
+        finally:
+            connection.close()  # folds the WAL in and removes it
+
+
+def seal_hard(record: HardRecord) -> bytes:
+    """The row of ``state`` with the hard state."""
+    return seal("state", "hard", (record.encode(),))
+
+
+def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """The connection that writes, after the file was found to be one that this version may open.
+
+    :raises StoreError: another application's, a newer version's, or damaged where it says so.
+    :raises apsw.Error: it cannot be opened or read.
+    :raises OSError: the same.
+    """
+    _check_header(path)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        _configure(connection, _WRITER_CACHE_KIB)
+        _check_version(connection, path)
+        if connection.pragma("journal_mode", "wal") != "wal":
+            raise StoreError(f"{path} cannot use a write-ahead log: keep it on a local disk.")
+        connection.pragma("wal_autocheckpoint", 0)
+        connection.pragma("synchronous", "full")
+        connection.execute(BATCH_VIEW)
+        connection.execute(BATCH_TRIGGER)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """The connection that only reads.
+
+    :raises apsw.Error: it cannot be opened.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    try:
+        _configure(connection, _READER_CACHE_KIB)
+        connection.pragma("query_only", True)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: apsw.Connection, cache_kib: int) -> None:
+    connection.set_busy_timeout(0)
+    connection.pragma("mmap_size", 0)
+    connection.pragma("temp_store", 2)  # memory
+    connection.pragma("cache_size", -cache_kib)
+    connection.pragma("cell_size_check", True)
+    connection.pragma("trusted_schema", False)
+
+
+def _check_header(path: Path) -> None:
+    """Look before SQLite does: opening another application's file could already change it."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES or not header.startswith(_HEADER_MAGIC):
+        raise StoreError(
+            f"{path} is no database, or its beginning is damaged: put it aside, or restore the whole directory."
+        )
+    if struct.unpack_from(">I", header, _APPLICATION_ID_AT)[0] != APPLICATION_ID:
+        raise StoreError(f"{path} is another application's database: give this server another directory.")
+
+
+def _check_version(connection: apsw.Connection, path: Path) -> None:
+    version = connection.pragma("user_version")
+    compatible = connection.execute("SELECT value FROM meta WHERE key = 'compatible'").get
+    if not isinstance(version, int) or not isinstance(compatible, int):
+        raise StoreError(f"{path} does not say of which version it is: it is damaged; put it aside.")
+    if compatible > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer version of the server (format {version}, this one knows {VERSION}): "
+            "start the newer version."
+        )

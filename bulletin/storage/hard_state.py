@@ -1,0 +1,148 @@
+"""The hard state, and the small file beside the database that holds it a second time.
+
+The database alone cannot be trusted to know what it has lost: SQLite drops the end of a WAL that is damaged, or
+missing, and says nothing.  So the file keeps, in two slots that are written in turn, what the last synced commit of
+the database was::
+
+    slot (4096 bytes):  magic 4 | format 2 | length 2 | record (MessagePack) | zeros | CRC-32 over all before it 4
+
+The order is fixed: the database commits and syncs, then the slot is written through, and only then is anything
+acknowledged.  Hence the file is at the database's commit or one behind it, unless something was lost or damaged.  A
+slot that was torn by a power cut is bad by its CRC; the other one still holds the commit before.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+import attrs
+import msgpack
+
+SLOT_BYTES: Final = 4096
+SLOTS: Final = 2
+
+_MAGIC: Final = b"BBhs"
+_FORMAT: Final = 1
+_HEAD: Final = struct.Struct(">4sHH")
+_CRC: Final = struct.Struct(">I")
+_BODY_END: Final = SLOT_BYTES - _CRC.size
+
+
+@attrs.frozen
+class HardRecord:
+    """What a server must never forget, as it stands in the database and in the file.
+
+    :param member: this disk's random id, 16 bytes.
+    :param cluster: the cluster's id, or empty while the server has no founding document.
+    :param commit: 1, 2, 3, …: the synced commits of the database, counted; of two records the higher is the newer.
+    :param incarnation: the starts of this server, counted.
+    :param term: the latest term.
+    :param vote: the member voted for in it, or None.
+    :param last_index: the log's last index; 0 while it is empty.
+    :param last_hash: the chain hash there, 32 bytes.
+    :param trusted_from: 0, or: data was lost; the index that the committed log must reach before this server counts
+        again (see :attr:`bulletin.core.raft.ready.Restored.trusted_from`).  Kept until it has.
+    """
+
+    member: bytes
+    cluster: bytes
+    commit: int
+    incarnation: int
+    term: int
+    vote: bytes | None
+    last_index: int
+    last_hash: bytes
+    trusted_from: int = 0
+
+    def encode(self) -> bytes:
+        """The record's bytes."""
+        packed: bytes = msgpack.packb(attrs.astuple(self))
+        return packed
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """A record from its bytes, whose checksum was right.
+
+        :raises ValueError: they are none.
+        """
+        try:
+            return cls(*msgpack.unpackb(data))
+        except (TypeError, ValueError, msgpack.UnpackException) as error:
+            raise ValueError(f"not a hard state: {error}") from error
+
+
+def encode_slot(record: HardRecord) -> bytes:
+    """The 4096 bytes of a slot."""
+    body = record.encode()
+    assert _HEAD.size + len(body) <= _BODY_END
+    slot = (_HEAD.pack(_MAGIC, _FORMAT, len(body)) + body).ljust(_BODY_END, b"\0")
+    return slot + _CRC.pack(zlib.crc32(slot))
+
+
+def decode_slot(slot: bytes) -> HardRecord | None:
+    """The record in a slot, or None: it was never written, or is damaged, or torn."""
+    if len(slot) != SLOT_BYTES or _CRC.unpack_from(slot, _BODY_END)[0] != zlib.crc32(slot[:_BODY_END]):
+        return None
+    magic, format_, length = _HEAD.unpack_from(slot)
+    if magic != _MAGIC or format_ != _FORMAT or _HEAD.size + length > _BODY_END:
+        return None
+    try:
+        return HardRecord.decode(slot[_HEAD.size : _HEAD.size + length])
+    except ValueError:
+        return None
+
+
+class HardStateFile:
+    """The file, open; used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        :raises OSError: it is not there, or cannot be opened.
+        """
+        # O_DSYNC: one call writes and syncs, so that the interpreter's lock is given up once and not twice.
+        self._descriptor = os.open(path, os.O_RDWR | os.O_DSYNC)
+        self._next_slot = 0
+
+    @staticmethod
+    def image(record: HardRecord) -> bytes:
+        """The bytes of a new file."""
+        return encode_slot(record) + bytes(SLOT_BYTES * (SLOTS - 1))
+
+    def read(self) -> tuple[HardRecord | None, int]:
+        """The newest record, or None where no slot is good; and how many slots are neither good nor still unused."""
+        newest = None
+        bad = 0
+        self._next_slot = 0
+        for number in range(SLOTS):
+            slot = os.pread(self._descriptor, SLOT_BYTES, number * SLOT_BYTES)
+            record = decode_slot(slot)
+            if record is None:
+                bad += slot != bytes(SLOT_BYTES)
+            elif newest is None or record.commit > newest.commit:
+                newest = record
+                self._next_slot = (number + 1) % SLOTS
+        return newest, bad
+
+    def write(self, record: HardRecord) -> None:
+        """Put a record into the slot that does not hold the newest one, through to the disk.
+
+        :raises OSError: it may or may not be there; the file must not be written again.
+        """
+        self._put(encode_slot(record), self._next_slot * SLOT_BYTES)
+        self._next_slot = (self._next_slot + 1) % SLOTS
+
+    def _put(self, data: bytes, offset: int) -> None:
+        written = os.pwrite(self._descriptor, data, offset)
+        if written != len(data):
+            raise OSError(f"only {written} of {len(data)} bytes of the hard state were written")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+HardStateOpener = Callable[[Path], HardStateFile]

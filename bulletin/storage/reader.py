@@ -1,0 +1,95 @@
+"""The reader: one thread with a connection that only reads, so that neither the reactor nor the writer waits for a page.
+
+What it is asked is done in order.  Its queue holds what the server asked for and was not answered yet: queries, which the
+server bounds by the requests that it has taken, and a fetch per follower.
+
+A row that is not what was written stops the server (``failed``), and nothing is returned from it: no wrong byte is
+ever served.
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Final
+
+import apsw
+
+from bulletin.storage.records import Damaged
+from bulletin.storage.store import CallFromThread, Failed, StoreError
+
+Read = Callable[[apsw.Connection], Any]
+"""Something to read; called in the thread."""
+
+
+class Reader:
+    """The reader's thread.  The connection is its own from the start to the end."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        place: str,
+        *,
+        call_from_thread: CallFromThread,
+        failed: Failed,
+        ended: Callable[[], None],
+    ) -> None:
+        """Nothing runs yet.
+
+        :param place: the directory, for sentences.
+        :param ended: called in this thread, last of all.
+        """
+        self._connection: Final = connection
+        self._place: Final = place
+        self._call_from_thread: Final = call_from_thread
+        self._failed: Final = failed
+        self._ended: Final = ended
+        self._queue: Final[SimpleQueue[tuple[Read, Callable[[Any], None]] | None]] = SimpleQueue()
+        self._thread: Final = threading.Thread(target=self._run, name="bulletin-reader", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, read: Read, done: Callable[[Any], None]) -> None:
+        """Have something read after what was asked before it, and ``done`` called with it."""
+        self._queue.put((read, done))
+
+    def stop(self) -> None:
+        """Have the thread end after what was asked so far."""
+        self._queue.put(None)
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
+
+    # In the thread
+
+    def _run(self) -> None:
+        try:
+            self._read_all()
+        except Damaged as damaged:
+            self._fail(damaged_sentence(self._place, str(damaged)))
+        except apsw.CorruptError as error:
+            self._fail(damaged_sentence(self._place, str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody would answer the readers from now on
+            self._fail(StoreError(f"Reading from {self._place} failed ({type(error).__name__}: {error})."))
+        self._connection.close()
+        self._ended()
+
+    def _read_all(self) -> None:
+        while (asked := self._queue.get()) is not None:
+            read, done = asked
+            self._call_from_thread(done, read(self._connection))
+
+    def _fail(self, error: StoreError) -> None:
+        self._call_from_thread(self._failed, error)
+        while self._queue.get() is not None:
+            pass  # dropped: nothing is returned any more
+
+
+def damaged_sentence(place: str, what: str) -> StoreError:
+    """The sentence for a file in which something is not what was written."""
+    return StoreError(
+        f"The database in {place} is damaged ({what}): put that directory aside and start the server with an empty "
+        "one; it is then a new member, and the other servers hold the board."
+    )

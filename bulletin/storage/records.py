@@ -1,0 +1,226 @@
+"""Rows as bytes: each value of the core that is stored, sealed with a checksum, and back.
+
+A sealed row is ``CRC-32 (4 bytes) ‖ MessagePack array``.  The checksum covers the table's name and the row's key too,
+so that a row that turns up in another place is as bad as one with a flipped bit.  It is checked whenever a row is
+read: SQLite itself does not notice a bit that flips inside a row.
+
+A row is one blob, and not a column per field, for three reasons.  What comes back is what went in, whatever it is:
+SQLite would turn a whole float of a client into an integer, NaN into NULL, and refuse what is above 2^63.  The checksum
+covers stored bytes, with no question of how they were read.  And many rows go in by one statement (see
+:mod:`bulletin.storage.schema`).
+
+Log rows have no checksum: their chain hash is one.
+"""
+
+import struct
+import zlib
+from typing import Any, Final
+
+import msgpack
+
+from bulletin.core.board.chain import chain_start
+from bulletin.core.board.commands import OperationId, Proof, Scope
+from bulletin.core.board.outcome import (
+    Answer,
+    Marks,
+    OperationRow,
+    Post,
+    SessionRow,
+    StreamKind,
+    StreamRow,
+    StreamState,
+)
+from bulletin.core.log.entry import Entry, EntryKind
+
+SEQ_BITS: Final = 40
+"""A post's key is its stream's number, then so many bits of ``seq``."""
+
+_CRC: Final = struct.Struct(">I")
+_LOG_HEAD: Final = struct.Struct(">QHHH32s")
+
+_pack: Final = msgpack.Packer().pack
+
+
+class Damaged(Exception):
+    """A stored row is not what was written; the message names the row."""
+
+
+def seal(table: str, key: int | str, values: tuple[Any, ...]) -> bytes:
+    """The bytes of a row."""
+    packed: bytes = _pack(values)
+    return _CRC.pack(zlib.crc32(packed, zlib.crc32(f"{table}:{key}".encode()))) + packed
+
+
+def unseal(table: str, key: int | str, body: bytes) -> list[Any]:
+    """The values of a row.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    packed = body[_CRC.size :]
+    if len(body) < _CRC.size or _CRC.unpack_from(body)[0] != zlib.crc32(
+        packed, zlib.crc32(f"{table}:{key}".encode())
+    ):
+        raise Damaged(f"row {key} of table {table}")
+    values: list[Any] = msgpack.unpackb(packed, strict_map_key=False)
+    return values
+
+
+def post_key(number: int, seq: int) -> int:
+    """The key of a post: a stream's posts lie next to each other."""
+    return (number << SEQ_BITS) | seq
+
+
+def encode_post(number: int, post: Post) -> bytes:
+    """A row of ``posts``.  The stream's kind and name are those of its row."""
+    return seal(
+        "posts",
+        post_key(number, post.seq),
+        (
+            post.position,
+            post.id,
+            post.user,
+            post.message,
+            post.salt,
+            post.timestamp,
+            post.sent,
+            post.clock,
+            post.received,
+            post.uncertainty,
+            post.chain,
+            post.proof,
+        ),
+    )
+
+
+def decode_post(kind: StreamKind, stream: str, number: int, seq: int, body: bytes) -> Post:
+    """A post from its row.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    fields = unseal("posts", post_key(number, seq), body)
+    fields[-1] = Proof(fields[-1])
+    return Post(kind, stream, seq, *fields)
+
+
+def encode_stream(row: StreamRow) -> bytes:
+    """A row of ``streams``."""
+    return seal("streams", row.number, (row.kind, row.name, row.position))
+
+
+def encode_head(number: int, post: Post) -> bytes:
+    """A row of ``heads``: a stream's last post."""
+    return seal("heads", number, (post.seq, post.chain, post.received))
+
+
+def decode_head(number: int, body: bytes) -> tuple[int, bytes, float]:
+    """``seq``, ``chain`` and ``received`` of a stream's last post.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    seq, chain, received = unseal("heads", number, body)
+    return seq, chain, received
+
+
+def decode_stream(number: int, body: bytes, head: bytes | None) -> StreamState:
+    """A stream from its two rows.
+
+    :param head: its row of ``heads``, or None while it has no posts.
+    :raises Damaged: a checksum is wrong.
+    """
+    kind, name, position = unseal("streams", number, body)
+    kind = StreamKind(kind)
+    if head is None:
+        return StreamState(number, kind, name, position, 0, chain_start(kind, name), 0.0)
+    return StreamState(number, kind, name, position, *decode_head(number, head))
+
+
+def encode_operation(row: OperationRow) -> bytes:
+    """A row of ``operations``."""
+    answer = row.answer
+    return seal(
+        "operations",
+        row.ordinal,
+        (
+            row.operation.scope,
+            row.operation.user,
+            row.operation.id,
+            row.content,
+            answer.code,
+            answer.field,
+            answer.id,
+            answer.existing,
+            answer.seq,
+            answer.index,
+            answer.term,
+            answer.chain,
+            answer.clock,
+        ),
+    )
+
+
+def decode_operation(ordinal: int, body: bytes) -> OperationRow:
+    """An operation from its row.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    scope, user, id_, content, *answer = unseal("operations", ordinal, body)
+    return OperationRow(ordinal, OperationId(Scope(scope), user, id_), content, Answer(*answer))
+
+
+def session_key(row: SessionRow) -> str:
+    """The key of a session: printable, and different for different pairs."""
+    return f"{len(row.user)}:{row.user}:{row.session}"
+
+
+def encode_session(row: SessionRow) -> bytes:
+    """A row of ``sessions``."""
+    return seal("sessions", session_key(row), (row.user, row.session, row.highest, row.used))
+
+
+def decode_session(key: str, body: bytes) -> SessionRow:
+    """A session from its row.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    return SessionRow(*unseal("sessions", key, body))
+
+
+def encode_marks(marks: Marks) -> bytes:
+    """The row of ``state`` with the board's marks."""
+    return seal("state", "board", (marks.applied, marks.clock, marks.ordinal, marks.digest))
+
+
+def decode_marks(body: bytes) -> Marks:
+    """The board's marks from their row.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    return Marks(*unseal("state", "board", body))
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """A row of ``log``."""
+    return _LOG_HEAD.pack(entry.term, entry.kind, entry.format, entry.level, entry.hash) + entry.body
+
+
+def decode_entry(index: int, row: bytes) -> Entry:
+    """An entry from its row; whether it is intact is for its chain to say.
+
+    :raises Damaged: it is too short to be one, or of an unknown kind.
+    """
+    try:
+        term, kind, format_, level, hash_ = _LOG_HEAD.unpack_from(row)
+        return Entry(index, term, EntryKind(kind), row[_LOG_HEAD.size :], hash_, format_, level)
+    except (struct.error, ValueError) as error:
+        raise Damaged(f"row {index} of table log") from error
+
+
+def hash_in(row: bytes, index: int) -> bytes:
+    """The chain hash in a row of ``log``.
+
+    :raises Damaged: the row is too short to have one.
+    """
+    hash_ = row[_LOG_HEAD.size - 32 : _LOG_HEAD.size]
+    if len(hash_) != 32:
+        raise Damaged(f"row {index} of table log")
+    return hash_

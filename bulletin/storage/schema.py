@@ -1,0 +1,102 @@
+"""The database's tables, its versions, and the one statement by which a whole batch is stored.
+
+::
+
+    meta           compatible, name        which software may open it; the server's label
+    state          hard, board             the hard state; the marks after what was applied
+    log            index -> entry          head and body; checked by its chain
+    terms          first index -> term     the runs of entries of one term, so that a start need not read the log
+    incarnations   member -> incarnation   the highest seen of each peer
+    streams        number -> kind, name, position
+    heads          number -> seq, chain, received       of its last post; none while it has no posts
+    posts          number · 2^40 + seq -> post          a stream's posts lie next to each other
+    conversations  (inbox, sender, clock) -> seq        private messages only
+    operations     ordinal -> id, content, first answer
+    sessions       user and session -> highest evicted number
+
+All but ``conversations``, whose rows are held against their posts, are a key and a sealed body (see
+:mod:`bulletin.storage.records`).
+
+**One statement.**  apsw gives up the interpreter's lock in every step of a statement, and gets it back only when the
+thread that has it gives it up: after 5 ms, where the reactor is busy.  A batch of 64 posts by a statement per row waited
+50 ms for the lock (measured; 7 ms as it is done here, of which 1 ms is work).  So the rows of a batch are handed over
+as two values per table, a JSON object ``{key: offset · 2^24 + length}`` and one blob that the bodies are cut from, and
+an INSTEAD OF trigger on a temporary view puts everything where it belongs: one step, one transaction, which
+SQLite begins and commits by itself.
+
+A file has a *version*, and the version of the oldest software that may still open it, its *compatible* version:
+software refuses a file whose compatible version is above its own.
+"""
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x42756C42
+"""``BulB``, in the header of the file: what tells it from another application's."""
+
+VERSION: Final = 1
+"""Of the tables as this module has them; in the header (``user_version``)."""
+
+COMPATIBLE: Final = 1
+"""The oldest :data:`VERSION` of software that may open a file of this version."""
+
+TABLES: Final = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE log (idx INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE terms (first INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE incarnations (member TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE streams (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE heads (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE posts (key INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    """CREATE TABLE conversations (
+        inbox INTEGER, sender TEXT, clock INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (inbox, sender, clock)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE operations (ordinal INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    "CREATE TABLE sessions (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+BULK: Final = {
+    "log": "INSERT",
+    "terms": "INSERT",
+    "streams": "INSERT",
+    "posts": "INSERT",
+    "operations": "INSERT",
+    "heads": "INSERT OR REPLACE",
+    "sessions": "INSERT OR REPLACE",
+    "incarnations": "INSERT OR REPLACE",
+    "state": "INSERT OR REPLACE",
+}
+"""The tables that a batch puts sealed rows into, and how: a row that is there already is an error where rows never
+change."""
+
+LENGTH_BITS: Final = 24
+
+_SINGLES: Final = ("truncate_after", "forget", "forget_sessions", "conversations")
+_COLUMNS: Final = (*_SINGLES, *(f"{table}_{part}" for table in BULK for part in ("keys", "bodies")))
+_LENGTH_MASK: Final = (1 << LENGTH_BITS) - 1
+
+BATCH_VIEW: Final = f"CREATE TEMP VIEW batch AS SELECT {', '.join(f'NULL AS {name}' for name in _COLUMNS)}"
+
+BATCH_TRIGGER: Final = "\n".join(
+    (
+        "CREATE TEMP TRIGGER store_batch INSTEAD OF INSERT ON batch BEGIN",
+        "DELETE FROM log WHERE idx > new.truncate_after;",
+        "DELETE FROM terms WHERE first > new.truncate_after;",
+        "DELETE FROM operations WHERE ordinal <= new.forget;",
+        "DELETE FROM sessions WHERE key IN (SELECT value FROM json_each(new.forget_sessions));",
+        """INSERT INTO conversations
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(new.conversations);""",
+        *(
+            f"""{how} INTO {table}
+            SELECT key, substr(new.{table}_bodies, value >> {LENGTH_BITS}, value & {_LENGTH_MASK})
+            FROM json_each(new.{table}_keys);"""
+            for table, how in BULK.items()
+        ),
+        "END",
+    )
+)
+
+STORE_BATCH: Final = f"INSERT INTO batch VALUES ({', '.join('?' * len(_COLUMNS))})"
+"""Takes ``truncate_after`` (log rows above it go; None: none), ``forget`` (operations up to it go; None: none), a JSON
+array of keys of sessions that go, a JSON array of rows of ``conversations``, then keys and bodies of each table in
+the order of :data:`BULK`."""

@@ -1,0 +1,129 @@
+"""A server's directory: what is in it, and how a database comes into it whole.
+
+Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; and ``ballast``, a reserve for the day on
+which the disk is full: it is given up then, so that the next start has the room to fold the WAL into the
+database and to say what is the matter.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from bulletin.core.limits import MIB
+from bulletin.storage.directory import DirectoryLock
+from bulletin.storage.store import StoreError, StoreFull
+
+DATABASE: Final = "board.sqlite"
+HARD_STATE: Final = "hard-state"
+BALLAST: Final = "ballast"
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room."""
+    return error.errno in _FULL
+
+
+@contextlib.contextmanager
+def coming(path: Path) -> Iterator[Path]:
+    """A name under which to write a file, which gets the name ``path`` once it is whole and synced.
+
+    :raises OSError: it did not come to be, or may not last.
+    """
+    draft = path.with_name(path.name + ".new")
+    for left in path.parent.glob(draft.name + "*"):
+        left.unlink()
+    yield draft
+    _sync(draft, os.O_RDONLY)
+    draft.rename(path)
+    _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ServerDirectory:
+    """A directory that this process holds, or asks for."""
+
+    def __init__(self, path: Path, ballast_bytes: int) -> None:
+        """Nothing is done yet.
+
+        :param path: is made where it is not there.
+        :param ballast_bytes: the reserve for a full disk.
+        """
+        self.path: Final = path
+        self._ballast_bytes: Final = ballast_bytes
+        self._lock: Final = DirectoryLock(path)
+
+    @property
+    def database(self) -> Path:
+        """The database's name."""
+        return self.path / DATABASE
+
+    @property
+    def hard_state(self) -> Path:
+        """The hard-state file's name."""
+        return self.path / HARD_STATE
+
+    def acquire(self) -> None:
+        """Make the directory, if need be, its name durable, and lock it.
+
+        :raises StoreBusy: another process has it.
+        :raises StoreError: it cannot be made or used.
+        """
+        self._lock.acquire()
+        try:
+            _sync(self.path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            self._lock.release()
+            raise self.refusal(error) from error
+
+    def release(self) -> None:
+        """Let others have the directory."""
+        self._lock.release()
+
+    def reserve(self) -> None:
+        """Take the ballast, if it is not there.
+
+        :raises StoreFull: there is no room for it.
+        :raises StoreError: it cannot be taken for another reason.
+        """
+        try:
+            descriptor = os.open(self.path / BALLAST, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                if self._ballast_bytes:
+                    os.posix_fallocate(descriptor, 0, self._ballast_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if is_full(error):
+                self.give_up_ballast()
+            raise self.refusal(error) from error
+
+    def give_up_ballast(self) -> None:
+        """Make room."""
+        (self.path / BALLAST).unlink(missing_ok=True)
+
+    def full(self) -> StoreFull:
+        """The sentence for a full disk."""
+        needed = 2 + 2 * self._ballast_bytes // MIB
+        return StoreFull(
+            f"The disk that {self.path} is on is full: free at least {needed} MiB there, then start the server again."
+        )
+
+    def refusal(self, error: OSError) -> StoreError:
+        """The sentence for an error of the system."""
+        if is_full(error):
+            return self.full()
+        return StoreError(
+            f"{self.path} cannot be used ({error.strerror or error}): check its disk and its permissions."
+        )

@@ -1,0 +1,323 @@
+"""The store on a disk: a directory with a SQLite database and a hard-state file, a writer's thread and a reader's."""
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import apsw
+import attrs
+
+from bulletin.core.board.history import Page, PageQuery, conversation_sides
+from bulletin.core.board.outcome import Applied, RestoredBoard, StreamRow
+from bulletin.core.limits import MIB, OPERATIONS_REMEMBERED
+from bulletin.core.log.entry import NO_HASH, Entry, LogIdentity
+from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, FoundingDocument
+from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored
+from bulletin.storage import database
+from bulletin.storage.batch import Batch, Write
+from bulletin.storage.hard_state import HardRecord, HardStateFile, HardStateOpener
+from bulletin.storage.history import Located, read_entries, read_page
+from bulletin.storage.log_tail import LogTail
+from bulletin.storage.reader import Reader, damaged_sentence
+from bulletin.storage.records import Damaged
+from bulletin.storage.recovery import judge
+from bulletin.storage.schema import STORE_BATCH
+from bulletin.storage.server_directory import ServerDirectory, coming, is_full
+from bulletin.storage.store import CallFromThread, Failed, Opened, StoreError
+from bulletin.storage.tables import (
+    LogRead,
+    read_board,
+    read_hard,
+    read_incarnations,
+    read_log,
+    read_marks,
+    restored,
+)
+from bulletin.storage.writer import Writer
+
+
+@attrs.frozen
+class Tuning:
+    """What tests and benchmarks may change of a store.
+
+    :param window: operations remembered: the board's.
+    :param ballast_bytes: the reserve for a full disk.
+    :param check_entries: entries at the end of the log that a start holds against their chain, at least.
+    :param vfs: the SQLite VFS to go through; None: the system's.
+    :param hard_state: opens the hard-state file.
+    """
+
+    window: int = OPERATIONS_REMEMBERED
+    ballast_bytes: int = 8 * MIB
+    check_entries: int = 65_536
+    vfs: str | None = None
+    hard_state: HardStateOpener = HardStateFile
+
+
+class SqliteStore:
+    """One server's disk; implements :class:`~bulletin.storage.store.Store`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        *,
+        call_from_thread: CallFromThread,
+        failed: Failed,
+        tuning: Tuning | None = None,
+    ) -> None:
+        """Nothing is touched before :meth:`open`.
+
+        :param directory: one per server; is made where it is not there.
+        :param name: the server's label, as it is told to operators.
+        """
+        self._tuning: Final = tuning or Tuning()
+        self._directory: Final = ServerDirectory(directory, self._tuning.ballast_bytes)
+        self._name: Final = name
+        self._call_from_thread: Final = call_from_thread
+        self._failed: Final = failed
+        self._has_failed = False
+        self._numbers: Final[dict[str, int]] = {}
+        """The number of each stream, by its name."""
+        self._backlog = 0
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+        self._identity: LogIdentity | None = None
+        self._tail: LogTail | None = None
+        self._incarnation = 0
+
+    @property
+    def backlog(self) -> int:
+        """Bytes (about) of writes that were asked for and are not done."""
+        return self._backlog
+
+    # Opening
+
+    def open(self) -> Opened:
+        """See :meth:`bulletin.storage.store.Store.open`."""
+        self._directory.acquire()
+        try:
+            return self._open()
+        except (Damaged, apsw.CorruptError, apsw.NotADBError) as error:
+            raise damaged_sentence(str(self._directory.path), str(error)) from error
+        except apsw.FullError as error:
+            raise self._directory.full() from error
+        except apsw.Error as error:
+            raise StoreError(
+                f"The database in {self._directory.path} cannot be used ({type(error).__name__}: {error}): check its "
+                "disk and its permissions."
+            ) from error
+        except OSError as error:
+            raise self._directory.refusal(error) from error
+        finally:
+            if self._writer is None:
+                self._directory.release()
+
+    def _open(self) -> Opened:
+        self._create_if_new()
+        try:
+            connection = database.open_writer(self._directory.database, self._tuning.vfs)
+        except (apsw.FullError, OSError) as error:
+            if isinstance(error, OSError) and not is_full(error):
+                raise
+            self._directory.give_up_ballast()
+            connection = database.open_writer(self._directory.database, self._tuning.vfs)
+        try:
+            return self._open_with(connection)
+        except BaseException:
+            if self._writer is None:
+                connection.close()
+            raise
+
+    def _create_if_new(self) -> None:
+        directory = self._directory
+        if directory.database.exists():
+            return
+        if directory.hard_state.exists():
+            raise StoreError(
+                f"{directory.database} is missing, though {directory.hard_state} says that there was one: put it back, "
+                f"or put {directory.path} aside and start the server with an empty directory, as a new member."
+            )
+        record = HardRecord(os.urandom(ID_BYTES), b"", 1, 0, 0, None, 0, NO_HASH)
+        database.create(directory.database, record, self._name, self._tuning.vfs)
+        self._create_hard_state(record)
+
+    def _create_hard_state(self, record: HardRecord) -> None:
+        with coming(self._directory.hard_state) as draft:
+            draft.write_bytes(HardStateFile.image(record))
+
+    def _open_with(self, connection: apsw.Connection) -> Opened:
+        record = read_hard(connection)
+        log = board = None
+        if record.cluster:
+            marks = read_marks(connection)
+            if marks.applied > record.last_index:
+                raise Damaged("the applied index, against the end of the log,")
+            log = read_log(connection, record, marks.applied, self._tuning.check_entries)
+            if log.document.cluster != record.cluster:
+                raise Damaged("the founding document, against the hard state,")
+            board = read_board(connection, log.document, marks)
+        if not self._directory.hard_state.exists():
+            self._create_hard_state(attrs.evolve(record, commit=0))
+            found, bad_slots = None, 0
+            hard_state = self._tuning.hard_state(self._directory.hard_state)
+        else:
+            hard_state = self._tuning.hard_state(self._directory.hard_state)
+            found, bad_slots = hard_state.read()
+        try:
+            verdict = judge(record, found, bad_slots, str(self._directory.path))
+            record = verdict.record
+            batch = Batch(self._tuning.window)
+            connection.execute(STORE_BATCH, batch.bindings(database.seal_hard(record)))
+            hard_state.write(record)
+            self._directory.reserve()
+            reader = database.open_reader(self._directory.database, self._tuning.vfs)
+        except BaseException:
+            hard_state.close()
+            raise
+        incarnations = read_incarnations(connection)
+        self._incarnation = record.incarnation
+        self._start(connection, hard_state, record, reader)
+        node = None
+        if log is not None and board is not None:
+            node = restored(log, record, board.marks.applied, incarnations)
+            self._begin(log, board)
+        return Opened(record.member, node, board, verdict.notes)
+
+    def _begin(self, log: LogRead, board: RestoredBoard) -> None:
+        """There is a log: writes can come."""
+        applied = board.marks.applied
+        applied_term = max((term for first, term in log.terms if first <= applied), default=0)
+        self._identity = log.document.identity
+        self._tail = LogTail(self._identity, applied, applied_term, log.applied_hash)
+        self._tail.append(log.entries)
+        self._numbers.update((stream.name, stream.number) for stream in board.streams)
+
+    def _start(
+        self,
+        connection: apsw.Connection,
+        hard_state: HardStateFile,
+        record: HardRecord,
+        reader: apsw.Connection,
+    ) -> None:
+        self._writer = Writer(
+            connection,
+            hard_state,
+            self._directory,
+            record,
+            window=self._tuning.window,
+            call_from_thread=self._call_from_thread,
+            failed=self._fail,
+        )
+        self._reader = Reader(
+            reader,
+            str(self._directory.path),
+            call_from_thread=self._call_from_thread,
+            failed=self._fail,
+            ended=self._writer.stop,
+        )
+        self._writer.start()
+        self._reader.start()
+
+    def _fail(self, error: StoreError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self._failed(error)
+
+    # In use
+
+    def found(self, document: FoundingDocument, done: Callable[[Restored, RestoredBoard], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.found`."""
+        assert self._writer is not None
+        assert self._tail is None, "the server has data"
+        entry = document.entry()
+        board = RestoredBoard.empty(document.users_max, document.channels_max)
+        log = LogRead(
+            document, (entry,), FOUNDING_INDEX, entry.hash, NO_HASH, ((FOUNDING_INDEX, FOUNDING_TERM),), 1
+        )
+        self._begin(log, board)
+        node = Restored(
+            document,
+            HardState(FOUNDING_TERM),
+            self._incarnation,
+            log.entries,
+            log.last_index,
+            log.last_hash,
+            log.terms,
+            board.marks.applied,
+        )
+        persist = Persist(0, node.hard_state, None, log.entries)
+        self._submit(
+            persist, Applied((), board.marks), log.terms, partial(done, node, board), document.cluster
+        )
+
+    def write(self, persist: Persist | None, applied: Applied | None, done: Callable[[], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.write`."""
+        assert self._tail is not None, "the server is empty"
+        runs = () if persist is None else self._tail.persist(persist)
+        if applied is not None:
+            self._tail.applied(applied.marks.applied)
+            self._numbers.update((row.name, row.number) for row in applied.rows if isinstance(row, StreamRow))
+        self._submit(persist, applied, runs, done)
+
+    def _submit(
+        self,
+        persist: Persist | None,
+        applied: Applied | None,
+        runs: tuple[tuple[int, int], ...],
+        done: Callable[[], None],
+        founding: bytes = b"",
+    ) -> None:
+        assert self._writer is not None
+        assert self._tail is not None
+        weight = Write.weigh(persist, applied)
+        self._backlog += weight
+        self._writer.submit(
+            Write(
+                persist,
+                applied,
+                runs,
+                self._tail.last_index,
+                self._tail.last_hash,
+                partial(self._done, weight, done),
+                weight,
+                founding,
+            )
+        )
+
+    def _done(self, weight: int, done: Callable[[], None]) -> None:
+        self._backlog -= weight
+        done()
+
+    def page(self, query: PageQuery, done: Callable[[Page], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.page`."""
+        assert self._reader is not None
+        names = (
+            [query.stream] if query.partner is None else [side.inbox for side in conversation_sides(query)]
+        )
+        numbers = {name: self._numbers[name] for name in names if name in self._numbers}
+        self._reader.submit(partial(read_page, located=Located(query, numbers)), done)
+
+    def fetch(self, fetch: Fetch, done: Callable[[Sequence[Entry]], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.fetch`."""
+        assert self._reader is not None
+        assert self._identity is not None, "the server is empty"
+        self._reader.submit(partial(read_entries, identity=self._identity, fetch=fetch), done)
+
+    def close(self, done: Callable[[], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.close`."""
+        if self._reader is None or self._writer is None:
+            self._call_from_thread(done)
+            return
+        self._writer.when_ended = partial(self._call_from_thread, self._closed, done)
+        self._reader.stop()  # which stops the writer
+
+    def _closed(self, done: Callable[[], None]) -> None:
+        assert self._reader is not None
+        assert self._writer is not None
+        self._reader.join()
+        self._writer.join()
+        self._directory.release()
+        done()

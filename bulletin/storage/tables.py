@@ -1,0 +1,244 @@
+"""What a start reads: the log's end and its terms, and the rows that the board's state is rebuilt from."""
+
+from typing import Final
+
+import apsw
+import attrs
+
+from bulletin.core.board.outcome import Marks, RestoredBoard
+from bulletin.core.log.entry import NO_HASH, Entry, EntryKind, LogIdentity, intact
+from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
+from bulletin.core.raft.ready import HardState, Restored
+from bulletin.storage.hard_state import HardRecord
+from bulletin.storage.records import (
+    Damaged,
+    decode_entry,
+    decode_marks,
+    decode_operation,
+    decode_session,
+    decode_stream,
+    hash_in,
+    unseal,
+)
+
+
+@attrs.frozen
+class LogRead:
+    """The log as a start found it.
+
+    :param document: entry 1, decoded.
+    :param entries: all above the applied index.
+    :param last_index: of the last entry.
+    :param last_hash: its chain hash.
+    :param applied_hash: the chain hash at the applied index; of nothing, where that is 0.
+    :param terms: (first index, term) of each run.
+    :param checked_from: entries from here on were held against the chain.
+    """
+
+    document: FoundingDocument
+    entries: tuple[Entry, ...]
+    last_index: int
+    last_hash: bytes
+    applied_hash: bytes
+    terms: tuple[tuple[int, int], ...]
+    checked_from: int
+
+
+def read_hard(connection: apsw.Connection) -> HardRecord:
+    """The hard state's row.
+
+    :raises Damaged: it is not what was written.
+    """
+    body = connection.execute("SELECT body FROM state WHERE key = 'hard'").get
+    if body is None:
+        raise Damaged("row hard of table state")
+    try:
+        return HardRecord.decode(unseal("state", "hard", body)[0])
+    except ValueError as error:
+        raise Damaged("row hard of table state") from error
+
+
+def read_marks(connection: apsw.Connection) -> Marks:
+    """The board's marks.
+
+    :raises Damaged: they are not what was written.
+    """
+    body = connection.execute("SELECT body FROM state WHERE key = 'board'").get
+    if body is None:
+        raise Damaged("row board of table state")
+    return decode_marks(body)
+
+
+def read_document(connection: apsw.Connection) -> FoundingDocument:
+    """The founding document, from entry 1.
+
+    :raises Damaged: it is not what was written.
+    """
+    body = connection.execute("SELECT body FROM log WHERE idx = ?", (FOUNDING_INDEX,)).get
+    if body is None:
+        raise Damaged(f"row {FOUNDING_INDEX} of table log")
+    entry = decode_entry(FOUNDING_INDEX, body)
+    try:
+        document = FoundingDocument.decode(entry.body)
+    except ValueError as error:
+        raise Damaged(f"row {FOUNDING_INDEX} of table log") from error
+    if entry.kind is not EntryKind.FOUNDING or not intact(entry, NO_HASH, document.identity):
+        raise Damaged(f"row {FOUNDING_INDEX} of table log")
+    return document
+
+
+def read_log(connection: apsw.Connection, record: HardRecord, applied: int, check_entries: int) -> LogRead:
+    """Read the end of the log and hold it against its chain, its terms and the hard state.
+
+    :param applied: everything above it is returned.
+    :param check_entries: so many entries at the end are checked, and all above ``applied``.
+    :raises Damaged: something is not what was written.
+    """
+    document = read_document(connection)
+    checked_from = max(FOUNDING_INDEX, min(record.last_index - check_entries + 1, applied + 1))
+    applied_hash = NO_HASH if applied == 0 else read_hash(connection, applied)
+    terms = read_terms(connection, record.last_index)
+    chain = LogCheck(document.identity, checked_from, read_hash_before(connection, checked_from))
+    entries = []
+    for index, body in connection.execute(
+        "SELECT idx, body FROM log WHERE idx >= ? ORDER BY idx", (checked_from,)
+    ):
+        entry = decode_entry(index, body)
+        chain.check(entry)
+        if index > applied:
+            entries.append(entry)
+        if entry.term != term_at(terms, index):
+            raise Damaged("the rows of table terms")
+    if chain.next - 1 != record.last_index or chain.hash != record.last_hash:
+        raise Damaged("the end of table log, against the hard state,")
+    return LogRead(
+        document,
+        tuple(entries),
+        record.last_index,
+        record.last_hash,
+        applied_hash,
+        terms,
+        checked_from,
+    )
+
+
+class LogCheck:
+    """Holds entries against their chain, one after the other."""
+
+    def __init__(self, identity: LogIdentity, first: int, hash_before: bytes) -> None:
+        """Begin before the entry at ``first``."""
+        self._identity: Final = identity
+        self.next = first
+        """The index of the next entry."""
+        self.hash = hash_before
+        """The chain hash of the last one."""
+
+    def check(self, entry: Entry) -> None:
+        """Check the next entry.
+
+        :raises Damaged: it is not the next one, or does not follow.
+        """
+        if entry.index != self.next or not intact(entry, self.hash, self._identity):
+            raise Damaged(f"row {self.next} of table log")
+        self.next += 1
+        self.hash = entry.hash
+
+
+def read_hash(connection: apsw.Connection, index: int) -> bytes:
+    """The chain hash at an index.
+
+    :raises Damaged: there is no such entry.
+    """
+    body = connection.execute("SELECT substr(body, 1, 64) FROM log WHERE idx = ?", (index,)).get
+    if body is None:
+        raise Damaged(f"row {index} of table log")
+    return hash_in(body, index)
+
+
+def read_hash_before(connection: apsw.Connection, index: int) -> bytes:
+    """The chain hash that the entry at an index follows.
+
+    :raises Damaged: there is no entry before it.
+    """
+    return NO_HASH if index == FOUNDING_INDEX else read_hash(connection, index - 1)
+
+
+def read_terms(connection: apsw.Connection, last_index: int) -> tuple[tuple[int, int], ...]:
+    """(first index, term) of each run of entries of one term, ascending.
+
+    :raises Damaged: they are not what was written.
+    """
+    runs: list[tuple[int, int]] = []
+    for first, body in connection.execute("SELECT first, body FROM terms ORDER BY first"):
+        (term,) = unseal("terms", first, body)
+        if runs and term <= runs[-1][1]:
+            raise Damaged("the rows of table terms")
+        runs.append((first, term))
+    if not runs or runs[0][0] != FOUNDING_INDEX or runs[-1][0] > last_index:
+        raise Damaged("the rows of table terms")
+    return tuple(runs)
+
+
+def term_at(terms: tuple[tuple[int, int], ...], index: int) -> int:
+    """The term of the entry at ``index``."""
+    for first, term in reversed(terms):
+        if first <= index:
+            return term
+    raise AssertionError("an index before the log")
+
+
+def read_incarnations(connection: apsw.Connection) -> tuple[tuple[bytes, int], ...]:
+    """(member, the highest incarnation seen of it), by member.
+
+    :raises Damaged: one is not what was written.
+    """
+    return tuple(
+        (bytes.fromhex(member), unseal("incarnations", member, body)[0])
+        for member, body in connection.execute("SELECT member, body FROM incarnations ORDER BY member")
+    )
+
+
+def read_board(connection: apsw.Connection, document: FoundingDocument, marks: Marks) -> RestoredBoard:
+    """Everything that the board's state is rebuilt from.
+
+    :raises Damaged: a row is not what was written, or missing.
+    """
+    heads = dict(connection.execute("SELECT number, body FROM heads"))
+    streams = tuple(
+        decode_stream(number, body, heads.pop(number, None))
+        for number, body in connection.execute("SELECT number, body FROM streams ORDER BY number")
+    )
+    if heads or [stream.number for stream in streams] != list(range(1, len(streams) + 1)):
+        raise Damaged("the rows of table streams")
+    return RestoredBoard(
+        marks,
+        document.users_max,
+        document.channels_max,
+        streams,
+        tuple(
+            decode_operation(ordinal, body)
+            for ordinal, body in connection.execute("SELECT ordinal, body FROM operations ORDER BY ordinal")
+        ),
+        tuple(
+            decode_session(key, body)
+            for key, body in connection.execute("SELECT key, body FROM sessions ORDER BY key")
+        ),
+    )
+
+
+def restored(
+    log: LogRead, record: HardRecord, applied: int, incarnations: tuple[tuple[bytes, int], ...]
+) -> Restored:
+    """What a node starts from."""
+    return Restored(
+        log.document,
+        HardState(record.term, record.vote),
+        record.incarnation,
+        log.entries,
+        log.last_index,
+        log.last_hash,
+        log.terms,
+        applied,
+        incarnations,
+        record.trusted_from or None,
+    )

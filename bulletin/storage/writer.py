@@ -1,0 +1,184 @@
+"""The writer: one thread that takes all writes that have gathered and stores them as one transaction.
+
+::
+
+    reactor   write(1)  write(2) write(3)         done(1)   write(4)        done(2) done(3)
+                 │         │        │                ▲          │              ▲      ▲
+    writer       └─ batch, sync ────┴── batch, sync ─┴──────────┴── …          └──────┘
+
+For each batch: one statement that commits (and syncs, if there is more in it than applied rows), then the hard-state
+file, through to the disk, then the ``done``s.  That order is what everything else rests on.
+
+**Fail-stop.**  When anything here fails (a sync, a write, a full disk, a row that is there already), the writer stops:
+``failed`` is called, nothing that was not acknowledged is, and nothing is tried again.  After a failed sync the system
+may have dropped what it could not write, and the next sync would report success.
+
+**Checkpoints.**  The WAL is folded into the database by this thread as well: when nothing waits and
+:data:`CHECKPOINT_PAGES` have been written since, at the latest after :data:`CHECKPOINT_PAGES_LATEST`; it stands still
+that long.
+
+**Bounds.**  The queue holds what the node has under way; see :attr:`bulletin.storage.store.Store.backlog`.  A batch
+takes at most :data:`BATCH_BYTES` of it (and at least one write).
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+import apsw
+
+from bulletin.core.limits import MIB
+from bulletin.storage.batch import Batch, Write, next_record
+from bulletin.storage.database import seal_hard
+from bulletin.storage.hard_state import HardRecord, HardStateFile
+from bulletin.storage.schema import STORE_BATCH
+from bulletin.storage.server_directory import ServerDirectory, is_full
+from bulletin.storage.store import CallFromThread, Failed, StoreError
+
+BATCH_BYTES: Final = 16 * MIB
+"""Bytes (about) after which a batch takes no further write."""
+
+CHECKPOINT_PAGES: Final = 1000
+"""Pages of the WAL after which it is folded into the database once nothing waits."""
+
+CHECKPOINT_PAGES_LATEST: Final = 4000
+"""Pages of the WAL after which it is folded into the database although something waits."""
+
+
+class Writer:
+    """The writer's thread.  The connection and the hard-state file are its own from the start to the end."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        hard_state: HardStateFile,
+        directory: ServerDirectory,
+        record: HardRecord,
+        *,
+        window: int,
+        call_from_thread: CallFromThread,
+        failed: Failed,
+    ) -> None:
+        """Nothing runs yet.
+
+        :param record: as it stands in both places.
+        :param window: operations remembered.
+        """
+        self._connection: Final = connection
+        self._hard_state: Final = hard_state
+        self._directory: Final = directory
+        self._record = record
+        self._window: Final = window
+        self._call_from_thread: Final = call_from_thread
+        self._failed: Final = failed
+        self.when_ended: Callable[[], object] = lambda: None
+        """Called in this thread, last of all; to be set before :meth:`stop`."""
+        self._queue: Final[SimpleQueue[Write | None]] = SimpleQueue()
+        self._thread: Final = threading.Thread(target=self._run, name="bulletin-writer", daemon=True)
+        self._full_sync = True
+        self._pages = 0
+        """Of the WAL, written since it was last folded in."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, write: Write) -> None:
+        """Have a write stored after those before it."""
+        self._queue.put(write)
+
+    def stop(self) -> None:
+        """Have the thread end after the writes so far."""
+        self._queue.put(None)
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
+
+    # In the thread
+
+    def _run(self) -> None:
+        try:
+            while self._store_next():
+                pass
+            self._fold(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.FullError:
+            self._fail(self._directory.full())
+        except apsw.Error as error:
+            self._fail(self._refusal(f"{type(error).__name__}: {error}"))
+        except OSError as error:
+            self._fail(self._directory.full() if is_full(error) else self._refusal(str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the server must not go on without its disk
+            self._fail(self._refusal(f"{type(error).__name__}: {error}"))
+        self._connection.close()
+        self._hard_state.close()
+        self.when_ended()
+
+    def _fail(self, error: StoreError) -> None:
+        self._call_from_thread(self._failed, error)
+        while self._queue.get() is not None:
+            pass  # dropped: nothing is acknowledged any more
+
+    def _refusal(self, what: str) -> StoreError:
+        return StoreError(
+            f"Writing to {self._directory.path} failed ({what}): what was under way may or may not be on the disk; "
+            "check the disk, then start the server again."
+        )
+
+    def _store_next(self) -> bool:
+        """Store what has gathered, at least one write; False: the end was asked for."""
+        batch = Batch(self._window)
+        go_on = True
+        while not batch.writes or (batch.weight < BATCH_BYTES and not self._queue.empty()):
+            write = self._queue.get()
+            if write is None:
+                go_on = False
+                break
+            batch.add(write)
+        if batch.writes:
+            self._commit(batch)
+            self._call_from_thread(_call_all, self._call_from_thread, batch.writes)
+            self._consider_fold()
+        return go_on
+
+    def _commit(self, batch: Batch) -> None:
+        record = next_record(self._record, batch.writes)
+        if record is not None:
+            self._synchronous(full=True)
+            self._connection.execute(STORE_BATCH, batch.bindings(seal_hard(record)))
+            self._hard_state.write(record)
+            self._record = record
+        elif batch.marks is not None:
+            self._synchronous(full=False)
+            self._connection.execute(STORE_BATCH, batch.bindings(None))
+
+    def _synchronous(self, *, full: bool) -> None:
+        """Whether the next transaction syncs; what was only applied can be derived from the log again."""
+        if full is not self._full_sync:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._full_sync = full
+
+    def _consider_fold(self) -> None:
+        self._pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)[0]
+        if self._pages >= (CHECKPOINT_PAGES if self._queue.empty() else CHECKPOINT_PAGES_LATEST):
+            self._fold(apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _fold(self, mode: int) -> None:
+        """Fold the WAL into the database, as far as no reader stands in the way."""
+        try:
+            pages, folded = self._connection.wal_checkpoint(mode=mode)
+            self._pages = pages - folded
+        except apsw.BusyError:
+            pass  # a reader was in the way; the next batch tries again
+
+
+def _call_all(call_from_thread: CallFromThread, writes: list[Write]) -> None:
+    """Call each ``done``; if one raises, the others are called all the same."""
+    while writes:
+        write = writes.pop(0)
+        try:
+            write.done()
+        except BaseException:
+            call_from_thread(_call_all, call_from_thread, writes)
+            raise

@@ -1,0 +1,108 @@
+"""Both stores behind one face, with a reactor's queue that a test empties."""
+
+import queue
+from pathlib import Path
+
+from bulletin.storage.memory_store import MemoryDisk, MemoryStore
+from bulletin.storage.sqlite_store import SqliteStore, Tuning
+from tests.storage.scribe import Scribe, document
+
+
+class Loop:
+    """A reactor that has nothing but calls from threads; ``run`` waits for them, no longer than a test may take."""
+
+    def __init__(self):
+        self.calls = queue.SimpleQueue()
+
+    def call_from_thread(self, function, *args):
+        self.calls.put((function, args))
+
+    def run(self, until, seconds=30.0):
+        while not until():
+            function, args = self.calls.get(timeout=seconds)
+            function(*args)
+
+
+class Harness:
+    """One server's disk, and one store at a time on it."""
+
+    window = 131_072
+
+    def __init__(self):
+        self.loop = Loop()
+        self.failures = []
+        self.store = None
+
+    def make(self):
+        raise NotImplementedError
+
+    def start(self):
+        """Open a store; what it found."""
+        self.store = self.make()
+        return self.store.open()
+
+    def stop(self):
+        done = []
+        self.store.close(lambda: done.append(True))
+        self.loop.run(lambda: done)
+        self.store = None
+
+    def found(self, member):
+        got = []
+        self.store.found(document(member), lambda *found: got.append(found))
+        self.loop.run(lambda: got)
+        return got[0]
+
+    def begin(self):
+        """A founded server, and its scribe."""
+        opened = self.start()
+        restored, board = self.found(opened.member)
+        return Scribe(restored, board, self.window)
+
+    def write(self, persist=None, applied=None):
+        """Write, and wait until it is done."""
+        done = []
+        self.store.write(persist, applied, lambda: done.append(True))
+        self.loop.run(lambda: done or self.failures)
+        return bool(done)
+
+    def page(self, query):
+        got = []
+        self.store.page(query, got.append)
+        self.loop.run(lambda: got or self.failures)
+        return got[0] if got else None
+
+    def fetch(self, fetch):
+        got = []
+        self.store.fetch(fetch, got.append)
+        self.loop.run(lambda: got or self.failures)
+        return got[0] if got else None
+
+
+class MemoryHarness(Harness):
+    def __init__(self, window=131_072):
+        super().__init__()
+        self.window = window
+        self.disk = MemoryDisk(b"member--16-bytes", window)
+
+    def make(self):
+        return MemoryStore(
+            self.disk, call_from_thread=self.loop.call_from_thread, failed=self.failures.append
+        )
+
+
+class SqliteHarness(Harness):
+    def __init__(self, case, window=131_072, **tuning):
+        super().__init__()
+        self.window = window
+        self.directory = Path(case.mktemp())
+        self.tuning = {"window": window, "ballast_bytes": 4096, **tuning}
+
+    def make(self):
+        return SqliteStore(
+            self.directory,
+            "server-1",
+            call_from_thread=self.loop.call_from_thread,
+            failed=self.failures.append,
+            tuning=Tuning(**self.tuning),
+        )
