@@ -1,0 +1,308 @@
+"""``bulletin-board``: the whole board on one machine, every role a child process; see :mod:`bulletin.roles.supervision`."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bulletin.roles import ending
+from bulletin.roles.options import DIRECTORY, Mistake, Option, RoleOptions, integer
+from bulletin.roles.supervision import logs
+from bulletin.roles.supervision.layout import (
+    BASE_PORT,
+    HOST,
+    SERVERS,
+    SERVERS_MAX,
+    Founded,
+    Role,
+    lay_out,
+    ports,
+    recall,
+    remember,
+    typed_command,
+)
+from bulletin.roles.supervision.policy import (
+    Death,
+    Finish,
+    Health,
+    Policy,
+    Say,
+    Show,
+    Signal,
+    Spawn,
+)
+from bulletin.roles.supervision.processes import HttpPorts, Processes
+from bulletin.roles.supervision.screen import page
+from bulletin.storage.directory import DirectoryLock
+from bulletin.storage.store import StoreError
+
+TICK_SECONDS: Final = 0.05
+ASK_SECONDS: Final = 0.5
+"""Seconds between two questions to each child how it is."""
+
+_log = Logger()
+
+
+@attrs.frozen
+class Setting:
+    """What a board is started with.
+
+    :param directory: its data directory.
+    :param founded: how many servers, and the broker's port.
+    :param http_base_port: the port of the first role's health page, or None for any free ones.
+    :param command: how twistd is typed in another terminal.
+    """
+
+    directory: Path
+    founded: Founded
+    http_base_port: int | None
+    command: str
+
+
+class Options(RoleOptions):
+    """The options of ``bulletin-board``."""
+
+    table: ClassVar = (
+        Option("data", DIRECTORY, "the directory that keeps everything", "bulletin-data"),
+        Option("servers", integer(1, SERVERS_MAX), f"how many servers, {SERVERS} for a new board"),
+        Option(
+            "base-port",
+            integer(1, 65_535),
+            f"the broker's port, {BASE_PORT} for a new board; the other roles' follow it",
+        ),
+        Option(
+            "http-base-port",
+            integer(1, 65_535),
+            "the port of the broker's health page; the others' follow it; any free ones if not given",
+        ),
+    )
+
+    def check(self) -> None:
+        """Take the directory, and see whether its board was founded with these options."""
+        self.lock = DirectoryLock(self["data"])
+        try:
+            self.lock.acquire()
+            before = recall(self["data"])
+        except StoreError as error:
+            raise Mistake(str(error).rstrip(".")) from None
+        default = before or Founded(SERVERS, BASE_PORT)
+        self.founded = Founded(self["servers"] or default.servers, self["base-port"] or default.base_port)
+        if before is not None and before != self.founded:
+            raise Mistake(
+                f"the board in {self['data']} was founded with --servers {before.servers} --base-port "
+                f"{before.base_port}, which its servers know each other by; give these, or none, or another --data"
+            )
+        highest = max(ports(self.founded.servers, self.founded.base_port))
+        if self["http-base-port"] is not None:
+            highest = max(highest, self["http-base-port"] + 2 + self.founded.servers)
+        if highest > 65_535:
+            raise Mistake(f"the highest port would be {highest}: there are only 65535")
+
+    def postOptions(self) -> None:
+        """Keep the terminal for sentences: what Twisted logs goes to a file."""
+        super().postOptions()
+        directory = self["data"] / "logs"
+        directory.mkdir(exist_ok=True)
+        twistd = self.parent
+        if twistd is None:
+            return
+        if not (twistd["logger"] or twistd["logfile"] or twistd["syslog"]):
+            os.environ[logs.VARIABLE] = str(directory / "board.log")
+            twistd["logger"] = f"{logs.__name__}.{logs.observer.__name__}"
+        if twistd["nodaemon"] and twistd["pidfile"] == "twistd.pid":
+            # The directory's lock keeps a second board away, and knows a dead one from a live one.
+            twistd["pidfile"] = ""
+
+    def setting(self) -> Setting:
+        """What was asked for."""
+        virtual = sys.prefix != sys.base_prefix
+        command = typed_command(sys.argv[0], Path.cwd(), os.environ, virtual=virtual)
+        return Setting(self["data"], self.founded, self["http-base-port"], command)
+
+    def _listening(self) -> tuple[list[str], list[tuple[str, int]]]:
+        founded, http = self.founded, self["http-base-port"]
+        endpoints = [f"tcp://{HOST}:{port}" for port in ports(founded.servers, founded.base_port)]
+        pages = [] if http is None else [(HOST, port) for port in range(http, http + 3 + founded.servers)]
+        return endpoints, pages
+
+
+def write_to_terminal(text: str) -> None:
+    """Write a line to the real stdout, which twistd has turned into a part of the log."""
+    if sys.__stdout__ is None:
+        return
+    try:
+        sys.__stdout__.write(text + "\n")
+        sys.__stdout__.flush()
+    except OSError:
+        _log.debug("The terminal is gone.")
+
+
+class Board(Service):
+    """Starts the roles, keeps them running, says what happens.
+
+    :param setting: what it is started with.
+    :param reactor: in place of the global one, in tests.
+    :param processes: in place of :class:`Processes`, in tests.
+    :param ask: in place of a :class:`Probe`'s ``ask``, in tests.
+    :param write: in place of the terminal, in tests.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        *,
+        reactor: Any = None,
+        processes: Callable[..., Any] = Processes,
+        ask: Callable[..., Deferred[Health]] | None = None,
+        write: Callable[[str], object] = write_to_terminal,
+    ) -> None:
+        self._setting = setting
+        self._reactor = reactor
+        self._make_processes = processes
+        self._ask = ask
+        self._write = write
+        self._loops: list[LoopingCall] = []
+        self._asked: set[str] = set()
+        self._finished: Deferred[None] = Deferred()
+
+    def startService(self) -> None:
+        """Start everything.
+
+        :raises StoreError: the data directory cannot be written.
+        """
+        setting = self._setting
+        if self._reactor is None:
+            from twisted.internet import reactor  # noqa: PLC0415 - importing it chooses it
+
+            self._reactor = reactor
+            ending.stop_on_signals(reactor)
+        if self._ask is None:
+            from bulletin.roles.supervision.probes import Probe  # noqa: PLC0415 - its import takes a while
+
+            self._ask = Probe(self._reactor).ask
+        remember(setting.directory, setting.founded)
+        roles = lay_out(setting.directory, setting.founded.servers, setting.founded.base_port)
+        self._roles: dict[str, Role] = {role.name: role for role in roles}
+        self._http_ports = HttpPorts(self._roles, setting.http_base_port)
+        self._processes = self._make_processes(
+            self._reactor, setting.directory, self._http_ports, self._ended
+        )
+        super().startService()
+        servers = f"{setting.founded.servers} server{'s' if setting.founded.servers > 1 else ''}"
+        self._say(f"Starting a board of {servers} in {self._shown_directory()} …")
+        self._policy = Policy(self._roles, self._reactor.seconds())
+        self._loop(self._tick, TICK_SECONDS)
+        self._loop(self._ask_all, ASK_SECONDS)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop all children; fires when none is left."""
+        super().stopService()
+        self._policy.stop(self._reactor.seconds())
+        self._carry_out()
+        return self._finished
+
+    def _loop(self, function: Callable[[], object], seconds: float) -> None:
+        loop = LoopingCall(function)
+        loop.clock = self._reactor
+        self._loops.append(loop)
+        loop.start(seconds).addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> None:
+        _log.failure("The board cannot go on", failure)
+        ending.fail(self._reactor, f"The board cannot go on: {failure.getErrorMessage()}")
+
+    def _tick(self) -> None:
+        self._policy.tick(self._reactor.seconds())
+        self._carry_out()
+
+    def _ended(self, name: str, death: Death) -> None:
+        self._policy.ended(name, death, self._reactor.seconds())
+        self._carry_out()
+
+    def _carry_out(self) -> None:
+        while actions := self._policy.ready():
+            for action in actions:
+                match action:
+                    case Spawn(name):
+                        self._spawn(name)
+                    case Signal(name, number):
+                        self._processes.signal(name, number)
+                    case Say(sentence):
+                        self._say(sentence)
+                    case Show():
+                        self._show()
+                    case Finish():
+                        self._finish()
+
+    def _spawn(self, name: str) -> None:
+        now = self._reactor.seconds()
+        try:
+            pid = self._processes.spawn(self._roles[name])
+        except OSError as error:
+            self._policy.ended(name, Death(None, None, f"cannot be started: {error.strerror}"), now)
+            return
+        _log.info("{name} runs as pid {pid}", name=name, pid=pid)
+        self._policy.spawned(name, pid, now)
+
+    def _finish(self) -> None:
+        for loop in self._loops:
+            loop.stop()
+        self._finished.callback(None)
+
+    def _ask_all(self) -> None:
+        for child in self._policy.children:
+            if child.pid is not None and child.name not in self._asked:
+                self._ask_one(child.name, child.pid)
+
+    def _ask_one(self, name: str, pid: int) -> None:
+        assert self._ask is not None
+
+        def answered(health: Health) -> None:
+            self._asked.discard(name)
+            if any(child.pid == pid for child in self._policy.children):
+                self._policy.healthy(name, health, self._reactor.seconds())
+                self._carry_out()
+
+        def silent(failure: Failure) -> None:
+            _log.debug("{name} did not answer: {why}", name=name, why=failure.getErrorMessage())
+            answered(Health(ready=False))
+
+        self._asked.add(name)
+        asking = self._ask(self._http_ports.by_name[name], is_server=self._roles[name].is_server)
+        asking.addCallbacks(answered, silent)
+        asking.addErrback(self._broken)
+
+    def _show(self) -> None:
+        children = {child.name: child for child in self._policy.children}
+        text = page(
+            tuple(self._roles.values()),
+            children,
+            self._policy.leader,
+            self._http_ports.by_name,
+            directory=self._shown_directory(),
+            command=self._setting.command,
+            base_port=self._setting.founded.base_port,
+        )
+        _log.info("{text}", text=text)
+        self._write(text)
+
+    def _say(self, sentence: str) -> None:
+        _log.info("{sentence}", sentence=sentence)
+        self._write(sentence)
+
+    def _shown_directory(self) -> Path:
+        directory, here = self._setting.directory, Path.cwd()
+        return directory.relative_to(here) if directory.is_relative_to(here) else directory
+
+
+def makeService(options: Options) -> Board:
+    """The service of one board."""
+    return Board(options.setting())
