@@ -139,7 +139,13 @@ class MessagePack(CodecCase):
     def test_items_are_bounded(self):
         for value in ([0] * 1023, [[]] * 1023, {str(n): n for n in range(511)}, [[0] * 510, [0] * 511]):
             unpack(pack(value), **BOUNDS)
-        for value in ([0] * 1024, [[]] * 1024, {str(n): n for n in range(512)}, [[0] * 511, [0] * 511]):
+        for value in (
+            [0] * 1024,
+            [[]] * 1024,
+            {str(n): n for n in range(512)},
+            [[0] * 511, [0] * 511],
+            [[0] * 1000, *[0] * 100],
+        ):
             self.refused(unpack, pack(value), Code.TOO_LARGE, Reason.TOO_MANY_ITEMS)
 
     def test_bytes_are_bounded(self):

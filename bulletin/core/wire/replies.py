@@ -254,12 +254,18 @@ def _read_result(operation: Operation, fields: dict[str, Any]) -> Result:
             return PublishedPage(posts, _flag(fields, "mais"))
 
 
+def _shown(fields: dict[str, Any], name: str) -> str:
+    """A text that is only for showing to a person; empty if it is none, or could do something to a terminal."""
+    given = fields.get(name)
+    return given if isinstance(given, str) and given.isprintable() else ""
+
+
 def _read_refusal(fields: dict[str, Any]) -> Refusal:
     """A refusal from its reply; a code that a newer board has and this one lacks keeps its definiteness."""
-    word, reason, field = fields.get("erro"), fields.get("motivo"), fields.get("campo")
+    word, reason = fields.get("erro"), fields.get("motivo")
     return Refusal(
         BY_WORD.get(word, Code.UNSPECIFIED) if isinstance(word, str) else Code.UNSPECIFIED,
-        field if isinstance(field, str) else None,
+        _shown(fields, "campo") or None,
         REASON_BY_WORD.get(reason) if isinstance(reason, str) else None,
         _flag(fields, "definitivo"),
     )
@@ -290,10 +296,7 @@ def read(body: bytes) -> Received:
     clock, timestamp = clock_of(fields.get("clock")), seconds_of(fields.get("timestamp"))
     status = fields.get("status")
     if status == ERROR:
-        sentence = fields.get("description")
-        return Received(
-            heading, clock, timestamp, _read_refusal(fields), sentence if isinstance(sentence, str) else ""
-        )
+        return Received(heading, clock, timestamp, _read_refusal(fields), _shown(fields, "description"))
     if status not in (SUCCESS, SUCCESS_SHORT):
         raise _bad("status", status)
     operation = BY_NAME.get(heading.name)
