@@ -40,7 +40,7 @@ def fail(reactor: Any, sentence: str) -> None:
 
     :param sentence: what happened and what to do, for the log and for stderr.
     """
-    _log.critical("{sentence}", sentence=sentence)
+    _log.error("{sentence}", sentence=sentence)
     say(sentence)
     reactor.addSystemEventTrigger("after", "shutdown", _exit)
     stop(reactor)

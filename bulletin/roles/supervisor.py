@@ -11,6 +11,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python import usage
 from twisted.python.failure import Failure
 
 from bulletin.roles import ending
@@ -85,10 +86,13 @@ class Options(RoleOptions):
         ),
     )
 
+    lock: DirectoryLock | None = None
+    """The data directory's, held until the process ends."""
+
     def check(self) -> None:
         """Take the directory, and see whether its board was founded with these options."""
-        self.lock = DirectoryLock(self["data"])
         try:
+            self.lock = DirectoryLock(self["data"])
             self.lock.acquire()
             before = recall(self["data"])
         except StoreError as error:
@@ -108,7 +112,12 @@ class Options(RoleOptions):
 
     def postOptions(self) -> None:
         """Keep the terminal for sentences: what Twisted logs goes to a file."""
-        super().postOptions()
+        try:
+            super().postOptions()
+        except usage.UsageError:
+            if self.lock is not None:
+                self.lock.release()
+            raise
         directory = self["data"] / "logs"
         directory.mkdir(exist_ok=True)
         twistd = self.parent

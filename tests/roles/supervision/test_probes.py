@@ -1,0 +1,55 @@
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from bulletin.roles.supervision.policy import Health as Seen
+from bulletin.roles.supervision.probes import Probe, leads
+from bulletin.web.health import Health
+from bulletin.web.metrics import gauge, make_registry
+from bulletin.web.site import make_site
+
+
+class LeadsTests(SynchronousTestCase):
+    def test_the_metric_decides(self):
+        self.assertTrue(leads(b"# HELP bulletin_raft_leading x\nbulletin_raft_leading 1.0\nother 0.0\n"))
+        self.assertTrue(leads(b'bulletin_raft_leading{group="0"} 1.0\n'))
+        self.assertFalse(leads(b"bulletin_raft_leading 0.0\nother 1.0\n"))
+        self.assertFalse(leads(b""))
+
+
+class ProbeTests(TestCase):
+    def serve(self, *, ready, leading):
+        site = make_site(
+            lambda: Health(ready=ready), make_registry(lambda: [gauge("raft_leading", "Leads.", leading)])
+        )
+        page = reactor.listenTCP(0, site, interface="127.0.0.1")
+        self.addCleanup(page.stopListening)
+        return page.getHost().port
+
+    async def ask(self, port, *, is_server):
+        return await Probe(reactor).ask(port, is_server=is_server)
+
+    async def test_a_leader(self):
+        self.assertEqual(
+            await self.ask(self.serve(ready=True, leading=1), is_server=True), Seen(ready=True, leads=True)
+        )
+
+    async def test_a_server_that_is_not_ready(self):
+        self.assertEqual(
+            await self.ask(self.serve(ready=False, leading=0), is_server=True), Seen(ready=False, leads=False)
+        )
+
+    async def test_another_role(self):
+        self.assertEqual(await self.ask(self.serve(ready=True, leading=1), is_server=False), Seen(ready=True))
+
+    async def test_nobody_there_fails(self):
+        page = reactor.listenTCP(
+            0, make_site(lambda: Health(True), make_registry(list)), interface="127.0.0.1"
+        )
+        port = page.getHost().port
+        await page.stopListening()
+        try:
+            await self.ask(port, is_server=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller takes it for "not ready"
+            self.assertIn("refused", str(error))
+        else:
+            self.fail("nobody listened")
