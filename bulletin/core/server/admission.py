@@ -122,8 +122,6 @@ class Admission:
         if isinstance(asked, Refusal):
             return Refused(caller, asked)
         self._lamport.receive(incoming.clock)
-        if left <= 0.0:
-            return Refused(caller, caller.refusal(Code.TIMED_OUT, harmless=True))
         if not isinstance(asked, Write):
             return Admitted(caller, asked, None)
         try:

@@ -23,7 +23,7 @@ from bulletin.core.board.board import Board
 from bulletin.core.board.outcome import Applied, Outcome, RestoredBoard
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
-from bulletin.core.errors import Refusal
+from bulletin.core.errors import Code, Refusal
 from bulletin.core.log.port import BarrierFailed, BarrierPassed, Committed, LogEvent, ProposalFailed, index_of
 from bulletin.core.raft.config import Config
 from bulletin.core.raft.node import Node
@@ -38,7 +38,7 @@ from bulletin.core.server.publisher import Publisher
 from bulletin.core.server.queries import Queries
 from bulletin.core.server.readiness import Readiness
 from bulletin.core.wire.replies import result_of
-from bulletin.core.wire.requests import Query
+from bulletin.core.wire.requests import Query, ReadLevel, Write
 
 if TYPE_CHECKING:
     from random import Random
@@ -128,11 +128,19 @@ class Member:
 
     # What comes in
 
-    def admit(self, admitted: Admitted) -> Refusal | None:
-        """Take a request, or say why not."""
-        if isinstance(admitted.request, Query):
-            return self.queries.admit(admitted)
-        return self.proposals.admit(admitted)
+    def admit(self, admitted: Admitted, now: Instant) -> Finished | None:
+        """Take a request, or be done with it at once."""
+        request, caller = admitted.request, admitted.caller
+        query = isinstance(request, Query)
+        if self.leaderless(now) and not _is_local(request):
+            code = Code.NO_LEADER
+        elif caller.deadline <= now.monotonic:
+            code = Code.TIMED_OUT
+        else:
+            refused = self.queries.admit(admitted) if query else self.proposals.admit(admitted)
+            return None if refused is None else Finished(caller, refused)
+        refusal = Refusal(code, definite=True) if query else caller.refusal(code, harmless=True)
+        return Finished(caller, refusal, later=True)
 
     def tick(self, now: Instant) -> None:
         """Time has passed."""
@@ -259,3 +267,8 @@ class Member:
             if status.role is Role.LEADER and status.proven:
                 self._announced_term = term
                 self._publisher.elected(self.peers.name(leader) or "", now)
+
+
+def _is_local(request: Write | Query) -> bool:
+    """Whether a request needs no leader."""
+    return isinstance(request, Query) and request.level is ReadLevel.LOCAL

@@ -131,13 +131,16 @@ class Peers:
         self._outboxes[recipient].messages.append(message)
 
     def take(self, stamp: Stamp) -> list[PeerFrame]:
-        """The frames of this turn: one for each fellow that there is something to say to, more where it is much."""
+        """The frames of this turn: one for each fellow that there is something to say to, more where it is much.
+
+        A new checkpoint is something to say: followers have nothing else to say to each other.
+        """
         frames: list[PeerFrame] = []
         checkpoint = self.checkpoints.latest
         for recipient, outbox in self._outboxes.items():
-            if not outbox.messages:
-                continue
             news = checkpoint if checkpoint is not None and checkpoint.index != outbox.told else None
+            if not outbox.messages and news is None:
+                continue
             for messages in split(outbox.messages):
                 clock, timestamp = stamp()
                 frames.append(

@@ -341,9 +341,9 @@ class Replica:
             refusal = admitted.caller.refusal(Code.NO_SERVERS, harmless=True)
             self._finished.append(Finished(admitted.caller, refusal, later=True))
         else:
-            refused = self.member.admit(admitted)
-            if refused is not None:
-                self._finished.append(Finished(admitted.caller, refused))
+            finished = self.member.admit(admitted, now)
+            if finished is not None:
+                self._finished.append(finished)
 
     def _join(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
         self.brokers.begin(restored.incarnation)

@@ -72,14 +72,15 @@ class PeersTests(SynchronousTestCase):
         self.assertEqual(len(self.notices.take()), 1, "one line, not five")
 
     def test_a_checkpoint_is_told_once_to_each_fellow(self) -> None:
-        self.peers.checkpoints.reached(1024, b"1" * 32)
-        told = []
-        for _ in range(2):
-            self.peers.send(B, TimeoutNow(1))
-            told += [frame.checkpoint for frame in self.peers.take(self.stamp)]
-        self.peers.send(C, TimeoutNow(1))
-        told += [frame.checkpoint for frame in self.peers.take(self.stamp)]
-        self.assertEqual(told, [Checkpoint(1024, b"1" * 32), None, Checkpoint(1024, b"1" * 32)])
+        checkpoint = Checkpoint(1024, b"1" * 32)
+        self.peers.checkpoints.reached(1024, checkpoint.digest)
+        self.peers.send(B, TimeoutNow(1))
+        told = [
+            (frame.recipient, frame.checkpoint, len(frame.messages)) for frame in self.peers.take(self.stamp)
+        ]
+        self.assertEqual(told, [(B, checkpoint, 1), (C, checkpoint, 0)])
+        self.peers.send(B, TimeoutNow(1))
+        self.assertEqual([frame.checkpoint for frame in self.peers.take(self.stamp)], [None])
 
     def test_names(self) -> None:
         self.assertEqual(
