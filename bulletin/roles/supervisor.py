@@ -46,8 +46,6 @@ from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.store import StoreError
 
 TICK_SECONDS: Final = 0.05
-ASK_SECONDS: Final = 0.5
-"""Seconds between two questions to each child how it is."""
 
 _log = Logger()
 
@@ -209,7 +207,6 @@ class Board(Service):
         self._say(f"Starting a board of {servers} in {self._shown_directory()} …")
         self._policy = Policy(self._roles, self._reactor.seconds())
         self._loop(self._tick, TICK_SECONDS)
-        self._loop(self._ask_all, ASK_SECONDS)
 
     def stopService(self) -> Deferred[None]:
         """Stop all children; fires when none is left."""
@@ -229,8 +226,12 @@ class Board(Service):
         ending.fail(self._reactor, f"The board cannot go on: {failure.getErrorMessage()}")
 
     def _tick(self) -> None:
-        self._policy.tick(self._reactor.seconds())
+        now = self._reactor.seconds()
+        self._policy.tick(now)
         self._carry_out()
+        for child in self._policy.to_ask(now):
+            if child.pid is not None and child.name not in self._asked:
+                self._ask_one(child.name, child.pid)
 
     def _ended(self, name: str, death: Death) -> None:
         self._policy.ended(name, death, self._reactor.seconds())
@@ -265,11 +266,6 @@ class Board(Service):
         for loop in self._loops:
             loop.stop()
         self._finished.callback(None)
-
-    def _ask_all(self) -> None:
-        for child in self._policy.children:
-            if child.pid is not None and child.name not in self._asked:
-                self._ask_one(child.name, child.pid)
 
     def _ask_one(self, name: str, pid: int) -> None:
         assert self._ask is not None

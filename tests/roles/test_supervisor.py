@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from bulletin.roles import ending
 from bulletin.roles.supervision import logs
 from bulletin.roles.supervision.layout import REMEMBERED, Founded
-from bulletin.roles.supervision.policy import KILL_AFTER, SCREEN_AFTER, Death, Health
+from bulletin.roles.supervision.policy import KILL_AFTER, LOOK_OFTEN, LOOK_SELDOM, SCREEN_AFTER, Death, Health
 from bulletin.roles.supervision.processes import Processes
-from bulletin.roles.supervisor import ASK_SECONDS, Board, Options, Setting, makeService
+from bulletin.roles.supervisor import Board, Options, Setting, makeService
 
 PATIENCE = 20
 
@@ -99,7 +99,7 @@ class BoardTests(SynchronousTestCase):
     def become_ready(self):
         for port in range(9000, 9005):
             self.healths[port] = Health(ready=True, leads=port == 9004)
-        self.clock.advance(ASK_SECONDS)
+        self.clock.advance(LOOK_OFTEN)
 
     def test_it_says_what_it_starts_and_then_shows_the_page(self):
         self.assertEqual(len(self.lines), 1)
@@ -129,7 +129,7 @@ class BoardTests(SynchronousTestCase):
     def test_an_answer_of_a_dead_process_does_not_count_for_the_next_one(self):
         self.become_ready()
         self.healths[9003] = late = Deferred()
-        self.clock.advance(ASK_SECONDS)
+        self.clock.advance(LOOK_SELDOM)
         self.processes.end("server1", Death(None, signal.SIGKILL))
         said = len(self.lines)
         self.clock.advance(0.3)
@@ -167,7 +167,7 @@ class BoardTests(SynchronousTestCase):
     def test_a_mistake_of_its_own_ends_it_with_a_sentence(self):
         failures = []
         self.patch(ending, "fail", lambda _, sentence: failures.append(sentence))
-        self.board._policy.tick = None
+        self.board._policy.tick = None  # calling it is the mistake
         self.clock.advance(0.1)
         self.assertIn("The board cannot go on", failures[0])
         self.flushLoggedErrors()

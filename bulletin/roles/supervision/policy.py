@@ -25,11 +25,17 @@ DELAY_MAX: Final = 30.0
 RAN_WELL: Final = 10.0
 """Seconds of life after which the next death counts as the first."""
 
-SCREEN_AFTER: Final = 8.0
+SCREEN_AFTER: Final = 7.0
 """Seconds after which the screen is shown even if not everything is ready."""
 
 KILL_AFTER: Final = 4.5
 """Seconds that a clean stop may take; then whoever is left is killed."""
+
+LOOK_OFTEN: Final = 0.25
+"""Seconds between two questions to a child how it is, while that is awaited: at the start, after a death."""
+
+LOOK_SELDOM: Final = 2.0
+"""Seconds between two questions otherwise; a change of leader is said so much later at most."""
 
 
 @attrs.frozen
@@ -115,6 +121,7 @@ class Child:
     :param was_ready: whether it ever was ready.
     :param leads: what it last said.
     :param said: its last death as it was told.
+    :param asked: when it was last asked how it is.
     """
 
     name: str
@@ -126,6 +133,7 @@ class Child:
     was_ready: bool = False
     leads: bool = False
     said: str = ""
+    asked: float = float("-inf")
 
 
 class Policy:
@@ -161,6 +169,16 @@ class Policy:
         actions = tuple(self._actions)
         self._actions.clear()
         return actions
+
+    def to_ask(self, now: float) -> tuple[Child, ...]:
+        """The children that are to be asked now how they are."""
+        due = []
+        for child in self._children.values():
+            settled = self._shown and child.ready and self._leader is not None
+            if child.pid is not None and now - child.asked >= (LOOK_SELDOM if settled else LOOK_OFTEN):
+                child.asked = now
+                due.append(child)
+        return tuple(due)
 
     def spawned(self, name: str, pid: int, now: float) -> None:
         """A child that was to be started runs as this process."""

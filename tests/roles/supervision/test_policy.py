@@ -7,6 +7,8 @@ from bulletin.roles.supervision.policy import (
     DELAY_MAX,
     FIRST_DELAY,
     KILL_AFTER,
+    LOOK_OFTEN,
+    LOOK_SELDOM,
     RAN_WELL,
     SCREEN_AFTER,
     Death,
@@ -155,6 +157,35 @@ class DeathTests(Case):
     def test_signals_without_a_name(self):
         self.assertEqual(str(Death(None, 64)), "was ended by SIGRTMAX")
         self.assertEqual(str(Death(None, 50)), "was ended by signal 50")
+
+
+class AskTests(Case):
+    def asked(self, seconds):
+        self.now += seconds
+        return [child.name for child in self.policy.to_ask(self.now)]
+
+    def test_often_until_all_is_well_and_seldom_then(self):
+        self.act()
+        self.assertEqual(self.asked(0), list(self.names))
+        self.assertEqual(self.asked(LOOK_OFTEN / 2), [])
+        self.assertEqual(self.asked(LOOK_OFTEN / 2), list(self.names))
+        self.run_up()
+        self.assertEqual(self.asked(LOOK_OFTEN), [])
+        self.assertEqual(self.asked(LOOK_SELDOM), list(self.names))
+
+    def test_often_after_a_death(self):
+        self.run_up()
+        self.asked(LOOK_SELDOM)
+        self.end("broker")
+        self.after(1)
+        self.assertEqual(self.asked(0), ["broker"])
+        self.assertEqual(self.asked(LOOK_OFTEN), ["broker"])
+
+    def test_everybody_often_while_nobody_leads(self):
+        self.run_up()
+        self.asked(LOOK_SELDOM)
+        self.end("server1")
+        self.assertEqual(self.asked(LOOK_OFTEN), ["broker", "server2"])
 
 
 class LeaderTests(Case):
