@@ -11,8 +11,8 @@ from bulletin.roles.supervision.policy import Health
 PATIENCE: Final = 1.0
 """Seconds that an answer may take."""
 
-LEADING: Final = b"bulletin_raft_leading"
-"""The metric of a server that is 1 while it leads."""
+LEADING: Final = b'bulletin_log_role{role="leader"} 1.0'
+"""The line in the metrics of a server that leads."""
 
 
 class Probe:
@@ -47,4 +47,4 @@ class Probe:
 
 def leads(metrics: bytes) -> bool:
     """Whether a page of metrics is that of the leader."""
-    return any(line.startswith(LEADING) and line.endswith(b" 1.0") for line in metrics.splitlines())
+    return LEADING in metrics.splitlines()

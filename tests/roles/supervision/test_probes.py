@@ -1,6 +1,13 @@
+from prometheus_client import generate_latest
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from bulletin.core.raft.ready import Role, Status
+from bulletin.core.server.answers import Counts
+from bulletin.core.server.replica import Dropped
+from bulletin.core.server.status import ServerStatus
+from bulletin.roles.server.executor import Malformed
+from bulletin.roles.server.metrics import samples_of
 from bulletin.roles.supervision.policy import Health as Seen
 from bulletin.roles.supervision.probes import Probe, leads
 from bulletin.web.health import Health
@@ -9,17 +16,24 @@ from bulletin.web.site import make_site
 
 
 class LeadsTests(SynchronousTestCase):
-    def test_the_metric_decides(self):
-        self.assertTrue(leads(b"# HELP bulletin_raft_leading x\nbulletin_raft_leading 1.0\nother 0.0\n"))
-        self.assertTrue(leads(b'bulletin_raft_leading{group="0"} 1.0\n'))
-        self.assertFalse(leads(b"bulletin_raft_leading 0.0\nother 1.0\n"))
+    def test_a_server_whose_node_leads_does(self):
+        for role in Role:
+            node = Status(role, 7, None, 1, 1, 1, 1, greeted=True, quarantined=False, proven=True)
+            server = ServerStatus("s", False, 1, 0, True, Counts(), Dropped(), node=node)
+            samples = list(samples_of(server, Malformed(), None))
+            page = generate_latest(make_registry(lambda samples=samples: samples))
+            self.assertEqual(leads(page), role is Role.LEADER)
+
+    def test_a_page_without_the_metric(self):
         self.assertFalse(leads(b""))
+        self.assertFalse(leads(b'other{role="leader"} 1.0\nbulletin_log_role{role="follower"} 1.0\n'))
 
 
 class ProbeTests(TestCase):
     def serve(self, *, ready, leading):
         site = make_site(
-            lambda: Health(ready=ready), make_registry(lambda: [gauge("raft_leading", "Leads.", leading)])
+            lambda: Health(ready=ready),
+            make_registry(lambda: [gauge("log_role", "x", leading, role="leader")]),
         )
         page = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(page.stopListening)
