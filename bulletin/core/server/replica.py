@@ -97,7 +97,8 @@ class Replica:
         now: Instant,
     ) -> None:
         self.settings = settings
-        self._member_id = member
+        self.member_id = member
+        """This server's identity: the random id on its disk."""
         self._rng = rng
         self._last = now.monotonic
         self._tokens = count(1)
@@ -349,7 +350,7 @@ class Replica:
         self.brokers.begin(restored.incarnation)
         self.member = Member(
             self.settings.config,
-            self._member_id,
+            self.member_id,
             restored,
             tables,
             rng=self._rng,

@@ -1,0 +1,110 @@
+"""``bulletin-server``: the sockets, the disk and the timers around :class:`bulletin.core.server.replica.Replica`.
+
+::
+
+    brokers ◄─ Dealer each ─┐                             ┌─ SqliteStore: writer's and reader's threads
+    proxies ◄─ Publisher ───┤   service ──► executor ◄────┤
+    reference ◄─ Dealer ────┤             Replica         └─ timers: a tick, 50 a second
+    fellows ◄─ Dealer each ─┤
+    fellows ─► Router ──────┘
+
+``service`` makes everything and lets it go again; ``executor`` takes inputs to the replica and, once a turn of the
+reactor, carries out what it wants done; ``links`` are the sockets, ``metrics`` the samples.
+
+Traps:
+
+- Importing this module must not install a reactor: sockets are imported when the service starts.
+- A failed disk, a broken invariant, a state that differs from the majority's: the process stops, with a sentence and
+  status 1, and says nothing more to anybody.
+- What comes from other roles is decoded here, in the executor; what cannot be is counted, and said now and then.
+"""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from bulletin.roles.options import (
+    DIRECTORY,
+    HTTP,
+    NAME,
+    Mistake,
+    Option,
+    RoleOptions,
+    choice,
+    endpoint,
+    endpoints,
+    integer,
+    real,
+)
+from bulletin.storage.directory import DirectoryLock
+from bulletin.storage.store import StoreError
+from bulletin.transport.endpoints import is_wildcard
+
+if TYPE_CHECKING:
+    from bulletin.roles.server.service import Server
+
+__all__ = ["Options", "makeService"]
+
+FULL_SHAPE = "full"
+FLAT_SHAPE = "flat"
+MEMBERS_MAX = 64
+
+
+class Options(RoleOptions):
+    """The options of ``bulletin-server``."""
+
+    table: ClassVar = (
+        Option("name", NAME, "its name, which no other server has", required=True),
+        Option("listen", endpoints(listen=True), "where its fellow servers reach it", "tcp://127.0.0.1:5561"),
+        Option("advertise", endpoint(listen=False), "what they connect to; --listen if not given"),
+        Option(
+            "publications",
+            choice(FULL_SHAPE, FLAT_SHAPE),
+            "flat: posts without the second shape, service and data",
+            FULL_SHAPE,
+        ),
+        Option("data", DIRECTORY, "the directory that keeps log and tables", "bulletin-server-data"),
+        Option("broker", endpoints(listen=False), "the brokers' servers' sides", "tcp://127.0.0.1:5556"),
+        Option("proxy", endpoints(listen=False), "the proxies' publishers' sides", "tcp://127.0.0.1:5557"),
+        Option("reference", endpoint(listen=False), "the reference", "tcp://127.0.0.1:5560"),
+        Option("expect", integer(1, MEMBERS_MAX), "how many servers form a new cluster", "3"),
+        Option("clock-offset", real(-1e9, 1e9), "seconds that its clock is wrong by, to try that", "0"),
+        Option("clock-drift", real(-1e6, 1e6), "microseconds a second by which that grows", "0"),
+        HTTP,
+    )
+
+    def check(self) -> None:
+        """Have an endpoint that fellow servers can connect to, and a directory that nobody uses."""
+        if self["advertise"] is None:
+            if is_wildcard(self["listen"][0]):
+                raise Mistake(
+                    f"--listen {self['listen'][0]} is no endpoint that other servers can connect to: name one by"
+                    " --advertise"
+                )
+            self["advertise"] = self["listen"][0]
+        lock = DirectoryLock(self["data"])
+        try:
+            lock.acquire()
+        except StoreError as error:
+            raise Mistake(str(error).rstrip(".")) from None
+        lock.release()
+
+
+def makeService(options: Options) -> "Server":
+    """The service of one server."""
+    from bulletin.roles.server.service import Server, Wiring  # noqa: PLC0415 - names only until it is run
+
+    return Server(
+        Wiring(
+            name=options["name"],
+            listen=options["listen"],
+            advertise=options["advertise"],
+            brokers=options["broker"],
+            proxies=options["proxy"],
+            reference=options["reference"],
+        ),
+        options["data"],
+        expect=options["expect"],
+        flat_publications=options["publications"] == FLAT_SHAPE,
+        clock_offset=options["clock-offset"],
+        clock_drift_ppm=options["clock-drift"],
+        http=options["http"],
+    )

@@ -1,0 +1,215 @@
+"""Takes what comes in to the replica, and carries out what it wants done, once for all that came in one turn.
+
+Inputs of one turn of the reactor (messages of any socket, completions of the store, the tick) are told to the replica
+as they come.  The first of them schedules :meth:`Executor.turn` for the reactor's next turn, which begins with it: so
+it acts on everything that the sockets had, and its batches are as large as they can be without anybody waiting.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.logger import Logger
+
+from bulletin.core.board.history import Page
+from bulletin.core.board.outcome import RestoredBoard
+from bulletin.core.errors import Refusal
+from bulletin.core.log.entry import Entry
+from bulletin.core.raft.ready import Restored
+from bulletin.core.server.replica import Replica
+from bulletin.core.server.work import StoreWrite, Work
+from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
+from bulletin.core.wire.broker import BrokerHeartbeat, Requests
+from bulletin.storage.store import BACKLOG_BYTES_MAX, Store
+
+if TYPE_CHECKING:
+    from bulletin.core.clocks.instant import Instant
+    from bulletin.roles.server.links import Links
+    from bulletin.transport.rate_limit import RateLimitedLog
+
+BROKEN: Final = "The server has met a state that cannot be: it stops rather than answer wrongly; see its log."
+
+_log = Logger()
+
+
+@attrs.define
+class Malformed:
+    """Messages that could not be read, by where they came from."""
+
+    peers: int = 0
+    brokers: int = 0
+    reference: int = 0
+
+
+class Executor:
+    """Between the replica and everything that is not in the core.
+
+    :param replica: the server.
+    :param store: its disk, open.
+    :param reactor: schedules the turns.
+    :param now: the clocks.
+    :param quiet: the log for what may come again and again.
+    :param stop: called once, with a sentence, when the server cannot go on.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        store: Store,
+        *,
+        reactor: Any,
+        now: Callable[[], "Instant"],
+        quiet: "RateLimitedLog",
+        stop: Callable[[str], object],
+    ) -> None:
+        self.replica = replica
+        self.malformed = Malformed()
+        self.links: Links | None = None
+        self._store = store
+        self._reactor = reactor
+        self._now = now
+        self._quiet = quiet
+        self._stop = stop
+        self._scheduled: Any = None
+        self.stopped = False
+        """Whether it carries out nothing any more."""
+
+    # What comes in
+
+    def from_broker(self, number: int, parts: list[bytes]) -> None:
+        """A broker's message."""
+        try:
+            (frame,) = parts
+            message = broker_wire.decode(frame)
+        except (Refusal, ValueError):
+            self.malformed.brokers += 1
+            self._complain("broker")
+            return
+        if isinstance(message, BrokerHeartbeat | Requests):
+            self._input(self.replica.broker, number, message)
+        else:
+            self.malformed.brokers += 1
+            self._complain("broker")
+
+    def from_peer(self, parts: list[bytes]) -> None:
+        """A fellow server's frame."""
+        try:
+            (part,) = parts
+            frame = peer_wire.decode(part)
+        except (Refusal, ValueError):
+            self.malformed.peers += 1
+            self._complain("fellow server")
+            return
+        self._input(self.replica.peer, frame)
+
+    def from_reference(self, parts: list[bytes]) -> None:
+        """The reference's reply."""
+        try:
+            (frame,) = parts
+            reply = reference_wire.decode_reply(frame)
+        except (Refusal, ValueError):
+            self.malformed.reference += 1
+            self._complain("reference")
+            return
+        self._input(self.replica.reference, reply)
+
+    def unexpected(self, _parts: list[bytes]) -> None:
+        """A message on a socket that only sends."""
+        self.malformed.peers += 1
+        self._complain("fellow server")
+
+    def tick(self) -> None:
+        """Time has passed."""
+        self._input(partial(self.replica.tick, congested=self._store.backlog > BACKLOG_BYTES_MAX))
+
+    def drain(self) -> None:
+        """The process is to end."""
+        self._input(self.replica.drain)
+
+    def fail(self, sentence: str) -> None:
+        """Stop at once: nothing more is said to anybody."""
+        if not self.stopped:
+            self.stopped = True
+            self._cancel()
+            self._stop(sentence)
+
+    def close(self) -> None:
+        """Carry out nothing more."""
+        self.stopped = True
+        self._cancel()
+
+    # What goes out
+
+    def turn(self) -> None:
+        """Carry out what the replica wants done."""
+        self._scheduled = None
+        if self.stopped:
+            return
+        try:
+            self._carry_out(self.replica.ready(self._now()))
+        except Exception:  # noqa: BLE001 - logged; going on with a broken invariant could answer wrongly
+            self._break()
+
+    def _carry_out(self, work: Work) -> None:
+        assert self.links is not None
+        for event in work.events:
+            (_log.warn if event.urgent else _log.info)("{text}", text=event.text)
+        if work.fatal is not None:
+            self.fail(work.fatal + ".")
+            return
+        if work.found is not None:
+            self._store.found(work.found, self._founded)
+        if work.write is not None:
+            write = work.write
+            self._store.write(write.persist, write.applied, partial(self._stored, write))
+        for fetch in work.fetches:
+            self._store.fetch(fetch, partial(self._fetched, fetch.token))
+        for read in work.pages:
+            self._store.page(read.query, partial(self._page_read, read.token))
+        links = self.links
+        links.to_peers(work.frames)
+        links.to_brokers(work.to_brokers)
+        links.to_reference(work.to_reference)
+        links.publish(work.publications)
+
+    def _founded(self, restored: Restored, tables: RestoredBoard) -> None:
+        assert self.links is not None
+        self.links.join(restored.document, self.replica.member_id)
+        self._input(self.replica.founded, restored, tables)
+
+    def _stored(self, write: StoreWrite) -> None:
+        self._input(self.replica.stored, write)
+
+    def _page_read(self, token: int, page: Page) -> None:
+        self._input(self.replica.page_read, token, page)
+
+    def _fetched(self, token: int, entries: Sequence[Entry]) -> None:
+        self._input(self.replica.fetched, token, entries)
+
+    # Inside
+
+    def _input(self, function: Callable[..., None], *arguments: Any) -> None:
+        if self.stopped:
+            return
+        try:
+            function(*arguments, now=self._now())
+        except Exception:  # noqa: BLE001 - logged; going on with a broken invariant could answer wrongly
+            self._break()
+            return
+        if self._scheduled is None:
+            self._scheduled = self._reactor.callLater(0, self.turn)
+
+    def _break(self) -> None:
+        _log.failure("The server is broken")
+        self.fail(BROKEN)
+
+    def _complain(self, whose: str) -> None:
+        self._quiet.warn(
+            f"malformed {whose}", "A message of a {whose} could not be read, and was dropped", whose=whose
+        )
+
+    def _cancel(self) -> None:
+        if self._scheduled is not None and self._scheduled.active():
+            self._scheduled.cancel()
+        self._scheduled = None

@@ -1,0 +1,219 @@
+"""The service of one server: makes store, replica, sockets and timers, and lets them go again."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bulletin.core.server.replica import Replica, Settings
+from bulletin.roles import ending
+from bulletin.roles.role import Role, StartError
+from bulletin.roles.server.executor import Executor
+from bulletin.roles.server.links import Links
+from bulletin.roles.server.metrics import samples_of
+from bulletin.storage.sqlite_store import SqliteStore
+from bulletin.storage.store import Failed, Opened, Store, StoreError, StoreFull
+from bulletin.web.health import Health
+from bulletin.web.metrics import Sample
+
+if TYPE_CHECKING:
+    from random import Random
+
+TICK_SECONDS: Final = 0.02
+
+StoreMaker = Callable[[Callable[..., object], Failed], Store]
+"""Makes a store from ``call_from_thread`` and ``failed``."""
+
+_log = Logger()
+
+
+@attrs.frozen
+class Wiring:
+    """Who a server is and where everybody is.
+
+    :param name: its name.
+    :param listen: where fellow servers reach it.
+    :param advertise: what they connect to.
+    :param brokers: endpoints of the brokers' servers' sides.
+    :param proxies: endpoints of the proxies' publishers' sides.
+    :param reference: the reference's endpoint.
+    """
+
+    name: str
+    listen: tuple[str, ...]
+    advertise: str
+    brokers: tuple[str, ...]
+    proxies: tuple[str, ...]
+    reference: str
+
+
+class Server(Role):
+    """Keeps the history, processes requests, replicates with its fellow servers.
+
+    :param wiring: endpoints.
+    :param data: its directory.
+    :param expect: how many servers found a new cluster.
+    :param flat_publications: publish posts without the second shape.
+    :param clock_offset: seconds that its clock is wrong by, and
+    :param clock_drift_ppm: microseconds a second by which that grows.
+    :param rng: its chances and salts; the system's generator if not given.
+    :param make_store: in place of the disk, in tests.
+    :param arguments: see :class:`Role`.
+    """
+
+    label = "server"
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        data: Path,
+        *,
+        expect: int = 3,
+        flat_publications: bool = False,
+        clock_offset: float = 0.0,
+        clock_drift_ppm: float = 0.0,
+        rng: "Random | None" = None,
+        make_store: StoreMaker | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(**arguments)
+        self._wiring = wiring
+        self._settings = Settings(
+            name=wiring.name,
+            endpoint=wiring.advertise,
+            expect=expect,
+            brokers=len(wiring.brokers),
+            flat_publications=flat_publications,
+            clock_offset=clock_offset,
+            clock_drift_ppm=clock_drift_ppm,
+        )
+        self._rng = rng or SystemRandom()
+        self._make_store = make_store or partial(_make_store, data, wiring.name)
+        self._drained: Deferred[None] | None = None
+        self._store: Store | None = None
+        self._executor: Executor | None = None
+
+    @property
+    def replica(self) -> Replica:
+        """The server's core, while it runs."""
+        assert self._executor is not None
+        return self._executor.replica
+
+    def open(self) -> None:
+        """Open the disk, then the sockets.
+
+        :raises StartError: the directory is in use or damaged, or another server's.
+        """
+        store = self._make_store(self.reactor.callFromThread, self._disk_failed)
+        try:
+            opened = store.open()
+        except StoreError as error:
+            raise self._refusal(str(error)) from None
+        try:
+            self._begin(store, opened)
+        except BaseException:
+            store.close(lambda: None)
+            raise
+        self._store = store
+
+    def _begin(self, store: Store, opened: Opened) -> None:
+        for note in opened.notes:
+            _log.warn("{note}", note=note)
+        self._check_identity(opened)
+        replica = Replica(self._settings, opened.member, opened.restored, opened.board, self._rng, self.now())
+        self._executor = executor = Executor(
+            replica, store, reactor=self.reactor, now=self.now, quiet=self.quiet, stop=self._stop_at_once
+        )
+        executor.links = links = Links(self, self._wiring, executor)
+        if opened.restored is not None:
+            links.join(opened.restored.document, opened.member)
+        self.every(TICK_SECONDS, self._tick)
+
+    def _check_identity(self, opened: Opened) -> None:
+        """A directory belongs to one server, and the cluster knows that one by one endpoint."""
+        if opened.restored is None:
+            return
+        document = opened.restored.document
+        own = next((member for member in document.members if member.member == opened.member), None)
+        if own is None:
+            raise self._refusal("the cluster in this directory does not have this server among its members")
+        if own.name != self._wiring.name:
+            raise self._refusal(
+                f"this directory belongs to the server {own.name!r}: start that one here, or name another directory"
+            )
+        if own.endpoint != self._wiring.advertise:
+            _log.warn(
+                "The other servers connect to {known}, which stands in the founding document, not to {given}",
+                known=own.endpoint,
+                given=self._wiring.advertise,
+            )
+
+    def drain(self) -> Deferred[None] | None:
+        """Hand leadership over, and answer what is under way."""
+        executor = self._executor
+        if executor is None or executor.stopped:
+            return None
+        executor.drain()
+        self._drained = Deferred()
+        return self._drained
+
+    def close(self) -> Deferred[None] | None:
+        """Let go of the disk, once what was asked of it is done."""
+        if self._executor is not None:
+            self._executor.close()
+        store, self._store = self._store, None
+        if store is None:
+            return None
+        closed: Deferred[None] = Deferred()
+        store.close(lambda: closed.callback(None))
+        return closed
+
+    def health(self) -> Health:
+        """Ready when a request that comes through a broker would be served, reads and writes alike."""
+        if self._executor is None or self._executor.stopped:
+            return Health(ready=False, reason="The server is not running.")
+        why_not = self.replica.unready(self.now())
+        if why_not is not None:
+            return Health(ready=False, reason=why_not)
+        status = self.replica.status(self.now())
+        return Health(ready=True, reason=f"Ready; {status.leader} leads.")
+
+    def samples(self) -> Iterable[Sample]:
+        """What the replica counts."""
+        if self._executor is None:
+            return ()
+        return samples_of(self.replica.status(self.now()), self._executor.malformed, self._store)
+
+    def _tick(self) -> None:
+        assert self._executor is not None
+        self._executor.tick()
+        if self._drained is not None and self.replica.drained(self.now()):
+            drained, self._drained = self._drained, None
+            # What was answered goes out in this turn of the reactor and the next; the sockets linger besides.
+            self.reactor.callLater(2 * TICK_SECONDS, drained.callback, None)
+
+    def _disk_failed(self, error: StoreError) -> None:
+        assert self._executor is not None
+        if isinstance(error, StoreFull):
+            # Whoever leads gives leadership away first: that needs no disk.
+            ending.fail(self.reactor, f"server: {error}")
+        else:
+            self._executor.fail(str(error))
+
+    def _stop_at_once(self, sentence: str) -> None:
+        ending.fail(self.reactor, f"server: {sentence}")
+
+    def _refusal(self, sentence: str) -> StartError:
+        ending.say(f"server: {sentence}")
+        return StartError(sentence)
+
+
+def _make_store(
+    data: Path, name: str, call_from_thread: Callable[..., object], failed: Failed
+) -> SqliteStore:
+    return SqliteStore(data, name, call_from_thread=call_from_thread, failed=failed)
