@@ -177,6 +177,14 @@ class Expiry(SynchronousTestCase):
         self.assertTrue(sessions.expired(SessionId("ana", "0", 6)))
         self.assertTrue(sessions.expired(SessionId("ana", "2", 5)))
 
+    def test_a_restored_board_forgets_the_least_recently_touched_too(self):
+        names = [f"{n:x}" for n in range(SESSIONS_PER_USER)]
+        order = [*names[8:], *names[:8]]
+        touched = [SessionRow("ana", name, 5, 100 + at) for at, name in enumerate(order)]
+        sessions = Sessions(sorted(touched, key=lambda row: row.session))
+        rows = sessions.evicted(SessionId("ana", "ff", 1), 200)
+        self.assertIn(SessionRow("ana", names[8], None, 100), rows)
+
     def test_one_user_does_not_make_another_forget(self):
         sessions = Sessions(())
         sessions.evicted(SessionId("ana", "a", 5), 1)
