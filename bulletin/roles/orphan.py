@@ -75,14 +75,9 @@ class ParentPipe:
 def watch_parent(reactor: Any, environment: Mapping[str, str] = os.environ) -> ParentPipe | None:
     """Stop the reactor when the board that started this process is gone; to be called as the role starts.
 
-    The process leaves the board's process group, too, so that a Ctrl-C reaches the board alone, which then stops its
-    roles in its own way.
-
     :returns: what watches, or None where no board started this process.
     """
     descriptor = environment.get(VARIABLE, "")
     if not descriptor.isdigit():
         return None
-    if os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
     return ParentPipe(reactor, int(descriptor))

@@ -40,6 +40,7 @@ from bulletin.roles.supervision.policy import (
     Signal,
     Spawn,
 )
+from bulletin.roles.supervision.probes import Probe
 from bulletin.roles.supervision.processes import HttpPorts, Processes
 from bulletin.roles.supervision.screen import page
 from bulletin.storage.directory import DirectoryLock
@@ -192,8 +193,6 @@ class Board(Service):
             self._reactor = reactor
             ending.stop_on_signals(reactor)
         if self._ask is None:
-            from bulletin.roles.supervision.probes import Probe  # noqa: PLC0415 - its import takes a while
-
             self._ask = Probe(self._reactor).ask
         remember(setting.directory, setting.founded)
         roles = lay_out(setting.directory, setting.founded.servers, setting.founded.base_port)
@@ -277,7 +276,8 @@ class Board(Service):
                 self._carry_out()
 
         def silent(failure: Failure) -> None:
-            _log.debug("{name} did not answer: {why}", name=name, why=failure.getErrorMessage())
+            if any(child.name == name and child.ready for child in self._policy.children):
+                _log.info("{name} does not answer: {why}", name=name, why=failure.getErrorMessage())
             answered(Health(ready=False))
 
         self._asked.add(name)

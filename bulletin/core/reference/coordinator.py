@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bulletin.core.wire.reference import ReferenceReply, ReferenceRequest
 
-LISTEN_FIRST: Final = 1.5
+LISTEN_FIRST: Final = 1.0
 """Seconds after its start in which the reference founds nothing: servers with data get a word in first.  A courtesy;
 nothing is unsafe without it, since a cluster is founded only of servers with empty disks."""
 

@@ -16,7 +16,7 @@ Traps.
 - A child's standard input is a pipe from here that nobody writes to: when this process dies, however it dies, the kernel
   closes it, and the child stops (:mod:`bulletin.roles.orphan`).  Twisted closes all other descriptors in the child, so
   that no child keeps another one's pipe open.
-- Ctrl-C goes to all processes of a terminal's foreground group.  The children leave the group as they start; else they
+- Ctrl-C goes to all processes of a terminal's foreground group.  The children leave the group first of all; else they
   would stop before this process knows that it is stopping, and be started again.
 - The terminal shows sentences alone; what Twisted logs goes to a file, whose size is bounded.
 - The servers know each other by their ports: a data directory remembers what it was founded with.

@@ -24,7 +24,8 @@ FIXED_ROLES: Final = ("broker", "proxy", "reference")
 REMEMBERED: Final = "board.json"
 """The file in the data directory that holds what its servers were founded with."""
 
-_TWISTD: Final = "from twisted.scripts.twistd import run; run()"
+# The child leaves the terminal's foreground group at once: a Ctrl-C is for the board, which stops its children.
+_TWISTD: Final = "import os; os.setpgid(0, 0); from twisted.scripts.twistd import run; run()"
 
 
 @attrs.frozen

@@ -1,5 +1,8 @@
 from prometheus_client import generate_latest
 from twisted.internet import reactor
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bulletin.core.raft.ready import Role, Status
@@ -8,11 +11,24 @@ from bulletin.core.server.replica import Dropped
 from bulletin.core.server.status import ServerStatus
 from bulletin.roles.server.executor import Malformed
 from bulletin.roles.server.metrics import samples_of
+from bulletin.roles.supervision import probes
 from bulletin.roles.supervision.policy import Health as Seen
-from bulletin.roles.supervision.probes import Probe, leads
+from bulletin.roles.supervision.probes import PAGE_BYTES_MAX, Probe, leads
 from bulletin.web.health import Health
 from bulletin.web.metrics import gauge, make_registry
 from bulletin.web.site import make_site
+
+
+class Says(Protocol):
+    """Says something and closes, or says nothing."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def connectionMade(self):
+        if self.said is not None:
+            self.transport.write(self.said)
+            self.transport.loseConnection()
 
 
 class LeadsTests(SynchronousTestCase):
@@ -54,6 +70,29 @@ class ProbeTests(TestCase):
 
     async def test_another_role(self):
         self.assertEqual(await self.ask(self.serve(ready=True, leading=1), is_server=False), Seen(ready=True))
+
+    async def test_what_is_no_page_fails(self):
+        for said in (b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.0 200 OK\r\n", b"x" * (PAGE_BYTES_MAX + 1)):
+            page = reactor.listenTCP(
+                0, Factory.forProtocol(lambda said=said: Says(said)), interface="127.0.0.1"
+            )
+            self.addCleanup(page.stopListening)
+            try:
+                await self.ask(page.getHost().port, is_server=False)
+            except (ConnectionDone, ConnectionLost, ConnectionAborted):
+                continue
+            self.fail(f"{said[:20]!r} was taken for a page")
+
+    async def test_who_accepts_and_says_nothing_fails_in_time(self):
+        silent = Factory.forProtocol(lambda: Says(None))
+        page = reactor.listenTCP(0, silent, interface="127.0.0.1")
+        self.addCleanup(page.stopListening)
+        self.patch(probes, "PATIENCE", 0.05)
+        try:
+            await self.ask(page.getHost().port, is_server=False)
+        except DeferredTimeoutError:
+            return
+        self.fail("it waited")
 
     async def test_nobody_there_fails(self):
         page = reactor.listenTCP(
