@@ -58,7 +58,10 @@ class RaftLog:
         self._run_starts = [first for first, _term in terms]
         self._run_terms = [term for _first, term in terms]
         self._check_runs(last_index)
+        self.last_index = last_index
+        """Index of the last entry, 0 in an empty log."""
         self.last_hash = last_hash
+        """The chain hash there."""
         self._given = last_index
         self._synced = last_index
         self._truncate_after: int | None = None
@@ -70,11 +73,6 @@ class RaftLog:
             raise ValueError("the runs of terms do not ascend")
         if (last_index > 0) != bool(starts) or (starts and (starts[0] != 1 or starts[-1] > last_index)):
             raise ValueError("the runs of terms do not cover the log")
-
-    @property
-    def last_index(self) -> int:
-        """Index of the last entry, 0 in an empty log."""
-        return self._base + len(self._entries)
 
     @property
     def last_term(self) -> int:
@@ -167,6 +165,7 @@ class RaftLog:
             self._run_terms.append(entry.term)
         self._entries.append(entry)
         self._bytes += len(entry.body)
+        self.last_index = entry.index
         self.last_hash = entry.hash
 
     def truncate_after(self, index: int, hash_there: bytes) -> None:
@@ -182,6 +181,7 @@ class RaftLog:
             self._run_starts.pop()
             self._run_terms.pop()
         assert self.hash_at(index) in (None, hash_there), "the hash before a conflict is common to both logs"
+        self.last_index = index
         self.last_hash = hash_there
         if index == self._base:
             self._base_hash = hash_there

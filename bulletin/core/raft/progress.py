@@ -36,6 +36,7 @@ class Progress:
     :param round_sent: the latest round sent to it.
     :param round_answered: the latest round it has answered: it knew no later term then.
     :param fetch: the token of entries that are being read from the disk for it, or None.
+    :param hash_known: (index, chain hash there) that was read from the disk for it, or None.
     """
 
     next: int
@@ -50,6 +51,7 @@ class Progress:
     round_sent: int = 0
     round_answered: int = 0
     fetch: int | None = None
+    hash_known: tuple[int, bytes] | None = None
 
     def may_send_entries(self, config: Config) -> bool:
         """Whether the window is open."""

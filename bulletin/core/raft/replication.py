@@ -134,13 +134,20 @@ class Replication:
         if not told and (progress.round_sent < self.round or not knows_all):
             self._send_append(peer, progress, ())
 
+    def _hash_before(self, progress: Progress) -> bytes | None:
+        """The chain hash of the entry before the next one, from memory or as it was read for this follower."""
+        before = progress.next - 1
+        known = progress.hash_known
+        return known[1] if known is not None and known[0] == before else self._state.log.hash_at(before)
+
     def _send_entries(self, peer: bytes, progress: Progress) -> bool:
         """Send the next entries from memory, or have them read from the disk."""
         log, config = self._state.log, self._state.config
-        if progress.next <= log.base or log.hash_at(progress.next - 1) is None:
+        hash_before = self._hash_before(progress)
+        if progress.next <= log.base or hash_before is None:
             self._tokens += 1
             progress.fetch = self._tokens
-            first = max(1, progress.next - 1)
+            first = progress.next if hash_before is not None else progress.next - 1
             last = min(log.last_index, progress.next + ENTRIES_PER_APPEND_MAX - 1)
             self._fetches.append(Fetch(self._tokens, first, last, config.append_bytes_max))
             self._counters.count("fetches")
@@ -149,13 +156,7 @@ class Replication:
         self._send_append(peer, progress, entries)
         return True
 
-    def _send_append(
-        self,
-        peer: bytes,
-        progress: Progress,
-        entries: tuple[Entry, ...],
-        previous_hash: bytes | None = None,
-    ) -> None:
+    def _send_append(self, peer: bytes, progress: Progress, entries: tuple[Entry, ...]) -> None:
         state = self._state
         previous = progress.next - 1
         previous_term = state.log.term_at(previous)
@@ -167,7 +168,7 @@ class Replication:
                 term=state.term,
                 previous_index=previous,
                 previous_term=previous_term,
-                previous_hash=previous_hash or state.log.hash_at(previous) or NO_HASH,
+                previous_hash=self._hash_before(progress) or NO_HASH,
                 entries=entries,
                 commit=state.commit,
                 round=self.round,
@@ -176,6 +177,7 @@ class Replication:
         progress.round_sent = self.round
         progress.commit_told = max(progress.commit_told, min(state.commit, verified))
         if entries:
+            progress.hash_known = None
             progress.sent(verified, sum(len(entry.body) for entry in entries))
 
     def take_fetches(self) -> tuple[Fetch, ...]:
@@ -191,20 +193,20 @@ class Replication:
             if progress.fetch != token:
                 continue
             progress.fetch = None
-            previous_hash = NO_HASH
             wanted = list(entries)
-            if progress.next > 1 and wanted and wanted[0].index == progress.next - 1:
-                previous_hash = wanted.pop(0).hash
-            elif progress.next > 1:
-                wanted = []
+            if wanted and wanted[0].index == progress.next - 1:
+                progress.hash_known = (progress.next - 1, wanted.pop(0).hash)
             fits = [entry.index for entry in wanted] == list(
                 range(progress.next, progress.next + len(wanted))
             )
-            if wanted and fits and wanted[-1].index <= log.last_index:
-                self._send_append(peer, progress, tuple(wanted), previous_hash)
-            else:
+            if not entries or not fits or progress.next - 1 + len(wanted) > log.last_index:
                 self._counters.count("fetches_useless")
                 progress.pause()
+            elif wanted:
+                last = wanted[-1]
+                self._send_append(peer, progress, tuple(wanted))
+                if progress.next > last.index:
+                    progress.hash_known = (last.index, last.hash)
             return
 
     def replied(self, peer: bytes, reply: AppendReply) -> None:

@@ -1,0 +1,38 @@
+"""S1: one leader a term.  S2: a leader only appends.  S10: terms, votes and incarnations on a disk never go back."""
+
+from bulletin.core.raft.invariants import Observation, check_basic, check_delta
+from tests.simulation.checkers import Checker
+
+
+class Leadership(Checker):
+    def __init__(self, cluster) -> None:
+        super().__init__(cluster)
+        self.leaders: dict[int, int] = {}
+        self._before: dict[int, tuple[int, Observation]] = {}
+        self._durable: dict[int, tuple[int, bytes | None, int]] = {}
+
+    def changed(self, server) -> None:
+        node = server.node
+        check_basic(node)
+        after = Observation.of(node)
+        life, before = self._before.get(server.number, (0, after))
+        if life == server.life:
+            check_delta(node, before, after)
+        self._before[server.number] = (server.life, after)
+        if node.leads:
+            assert self.leaders.setdefault(after.term, server.number) == server.number, (
+                f"S1: two leaders in term {after.term}"
+            )
+        self._check_disk(server)
+
+    def started(self, server) -> None:
+        self._check_disk(server)
+
+    def _check_disk(self, server) -> None:
+        content = server.disk.durable
+        term, vote, incarnation = self._durable.get(server.number, (0, None, 0))
+        hard = content.hard_state
+        assert hard.term >= term, "S10: the term on a disk fell"
+        assert hard.term > term or vote in (None, hard.vote), "S10: the vote on a disk changed within a term"
+        assert content.incarnation >= incarnation, "S10: the incarnation on a disk fell"
+        self._durable[server.number] = (hard.term, hard.vote, content.incarnation)

@@ -1,0 +1,42 @@
+"""S3: logs match.  S4: what was committed anywhere never changes and is in every later leader's log.  S5: equal states."""
+
+from tests.simulation.checkers import Checker
+
+
+class Log(Checker):
+    def __init__(self, cluster) -> None:
+        super().__init__(cluster)
+        self._hashes: dict[tuple[int, int], bytes] = {}
+        self.committed: list[bytes] = [cluster.document.entry().hash]
+        self._digests: dict[int, bytes] = {}
+        self._leading: dict[int, int] = {}
+
+    def turned(self, server, ready, events) -> None:
+        if ready.persist is not None:
+            for entry in ready.persist.entries:
+                known = self._hashes.setdefault((entry.index, entry.term), entry.hash)
+                assert known == entry.hash, f"S3: two entries {entry.index} of term {entry.term}"
+        for entry in ready.committed:
+            if entry.index <= len(self.committed):
+                assert self.committed[entry.index - 1] == entry.hash, (
+                    f"S4: the committed entry {entry.index} is another on server {server.number}"
+                )
+            else:
+                assert entry.index == len(self.committed) + 1
+                self.committed.append(entry.hash)
+        if ready.committed:
+            known = self._digests.setdefault(server.applied, server.digest)
+            assert known == server.digest, f"S5: two states at {server.applied}"
+
+    def changed(self, server) -> None:
+        node = server.node
+        if not node.leads:
+            return
+        term = node._state.term
+        if self._leading.get(server.number) == term:
+            return
+        self._leading[server.number] = term
+        log = node._state.log
+        last = len(self.committed)
+        assert log.last_index >= last, "S4: a leader lacks a committed entry"
+        assert log.hash_at(last) in (None, self.committed[-1]), "S4: a leader has another committed entry"

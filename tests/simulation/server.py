@@ -1,0 +1,189 @@
+"""One simulated server: a node behind its port, a disk, and a state that is nothing but a digest of what was applied."""
+
+import hashlib
+from collections.abc import Callable
+from random import Random
+
+from bulletin.core.clocks.instant import Instant
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.log.port import Committed, LogEvent, index_of
+from bulletin.core.raft.config import Config
+from bulletin.core.raft.messages import Message
+from bulletin.core.raft.node import Node
+from bulletin.core.raft.ordered_log import RaftLogPort
+from bulletin.core.raft.ready import Ready
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.time import SimulatedTime
+
+TICK_SECONDS = 0.03
+
+
+class Server:
+    """A server that can crash, be paused, and be started again on its disk.
+
+    :param turned: called with (server, ready, events) after each of its turns.
+    :param changed: called with the server after each event that its node worked on.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        document: FoundingDocument,
+        config: Config,
+        time: SimulatedTime,
+        rng: Random,
+        turned: Callable[["Server", Ready, list[LogEvent]], None],
+        changed: Callable[["Server"], None],
+    ) -> None:
+        self.number = number
+        self.member = document.members[number].member
+        self.numbers = {member.member: place for place, member in enumerate(document.members)}
+        self.disk = SimulatedDisk(document)
+        self.port: RaftLogPort | None = None
+        self.digest = b""
+        self.applied = 1
+        self.life = 0
+        self.paused_until = 0.0
+        self.stalled_until = 0.0
+        self.sync_delay_max = 0.004
+        self.rate = 1.0
+        self._digests: dict[int, bytes] = {1: b""}
+        self._config = config
+        self._time = time
+        self._rng = rng
+        self._turned = turned
+        self._changed = changed
+        self._syncing = False
+        self._turn_due = False
+
+    @property
+    def node(self) -> Node | None:
+        return None if self.port is None else self.port.node
+
+    def now(self) -> Instant:
+        """This machine's clock: an offset and a rate of its own."""
+        return Instant(self._time.now * self.rate + 1000.0 * self.number, 1.7e9 + self._time.now)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether its disk has lost what it had acknowledged, and a leader has not yet made up for it."""
+        return self.disk.durable.trusted_from is not None
+
+    # --- life ---
+
+    def start(self) -> None:
+        assert self.port is None
+        self.life += 1
+        restored = self.disk.restored(tail_extra=self._rng.randint(0, 3))
+        node = Node(self._config, self.member, restored, self._rng, self.now())
+        self.port = RaftLogPort(node, self.now())
+        self.applied = restored.applied
+        self.digest = self._digests[restored.applied]
+        self._syncing = self._turn_due = False
+        self._tick_later(self.life)
+        self.turn_soon()
+
+    def crash(self) -> None:
+        self.life += 1
+        self.port = None
+        self.disk.crash(self._rng)
+
+    def pause(self, seconds: float) -> None:
+        self.paused_until = self._time.now + seconds
+
+    def stall_disk(self, seconds: float) -> None:
+        self.stalled_until = self._time.now + seconds
+
+    # --- events ---
+
+    def _later(self, delay: float, action: Callable[[], None]) -> None:
+        """Run in this life only, and not while paused."""
+        life = self.life
+
+        def run() -> None:
+            if life != self.life:
+                return
+            if self._time.now < self.paused_until:
+                self._time.after(self.paused_until - self._time.now, run)
+            else:
+                action()
+
+        self._time.after(delay, run)
+
+    def _tick_later(self, life: int) -> None:
+        def tick() -> None:
+            self.port.tick(self.now())
+            self._changed(self)
+            self.turn_soon()
+            self._later(TICK_SECONDS, tick)
+
+        self._later(TICK_SECONDS * self._rng.random(), tick)
+
+    def receive(self, sender: bytes, message: Message) -> None:
+        if self.port is None:
+            return
+        if self._time.now < self.paused_until:
+            self._later(0, lambda: self.receive(sender, message))
+            return
+        self.port.receive(sender, message, self.now())
+        self._changed(self)
+        self.turn_soon()
+
+    def turn_soon(self) -> None:
+        """What comes in one turn of the reactor is answered together."""
+        if not self._turn_due:
+            self._turn_due = True
+            self._later(0.001 * self._rng.random(), self.take_turn)
+
+    def take_turn(self) -> None:
+        self._turn_due = False
+        if self.port is None:
+            return
+        ready = self.port.ready()
+        events = list(self.port.follow())
+        self._apply(ready, events)
+        if ready.persist is not None or ready.committed:
+            self.disk.write(ready.persist, self.applied)
+            self._sync_later()
+        for fetch in ready.fetches:
+            self._later(
+                0.002 * self._rng.random(),
+                lambda fetch=fetch: self._fetched(fetch),
+            )
+        self._changed(self)
+        self._turned(self, ready, events)
+
+    def _fetched(self, fetch: object) -> None:
+        self.port.fetched(fetch.token, self.disk.fetch(fetch), self.now())
+        self.turn_soon()
+
+    def _apply(self, ready: Ready, events: list[LogEvent]) -> None:
+        for entry in ready.committed:
+            assert entry.index == self.applied + 1, "an entry was skipped"
+            self.applied = entry.index
+            self.digest = hashlib.blake2b(self.digest + entry.hash, digest_size=16).digest()
+            self._digests[entry.index] = self.digest
+        indexes = [index_of(event.position) for event in events if isinstance(event, Committed)]
+        assert indexes == sorted(indexes)
+        self.port.applied_to(self.applied)
+
+    def _sync_later(self) -> None:
+        if self._syncing or not self.disk.busy:
+            return
+        self._syncing = True
+        stalled = min(0.05, max(0.0, self.stalled_until - self._time.now))
+        covered = self.disk.waiting
+        delay = stalled + 0.0005 + self.sync_delay_max * self._rng.random()
+        self._later(delay, lambda: self._synced(covered))
+
+    def _synced(self, covered: int) -> None:
+        self._syncing = False
+        if self._time.now < self.stalled_until:
+            self._sync_later()
+            return
+        sequence = self.disk.sync(min(covered, self.disk.waiting))
+        if sequence is not None:
+            self.port.persisted(sequence, self.now())
+        self._changed(self)
+        self.turn_soon()
+        self._sync_later()
