@@ -65,7 +65,7 @@ class Transport(ZmqFactory):
         if self.closed:
             return
         self.closed = True
-        for connection in list(self.connections):
+        for connection in sorted(self.connections, key=lambda each: getattr(each, "auxiliary", False)):
             try:
                 connection.shutdown()
             except Exception:  # noqa: BLE001 - the others must be closed whatever befell this one
@@ -110,6 +110,8 @@ class Connection(ZmqConnection):
     """Frames of a message; of a longer one the rest is read and forgotten."""
     settings: ClassVar[tuple[tuple[int, int], ...]] = ()
     """Further options of a subclass, set before the first endpoint."""
+    auxiliary: ClassVar[bool] = False
+    """Whether it belongs to another connection, which closes it."""
 
     highWaterMark = 1000
     reconnectIntervalMax = 1000
@@ -134,6 +136,9 @@ class Connection(ZmqConnection):
         self._turn_ended = turn_ended
         self._backlog: deque[Sequence[bytes]] = deque()
         self._owned: list[OwnPath] = []
+        self._auxiliaries: list[Connection] = []
+        self.drained = True
+        """Whether the last turn read all that there was."""
         self._log = transport.log
         self._open = self._reading = False
         self._frames_left = self._bytes_left = 0
@@ -143,6 +148,7 @@ class Connection(ZmqConnection):
         self._put = super(zmq.Socket, self.socket).send  # type: ignore[misc]  # the compiled class's own, twice as fast
         try:
             self._set_options(ipv6=any("[" in endpoint for endpoint in (*listen, *connect)))
+            self._before_endpoints()
             for endpoint in listen:
                 self._listen(endpoint)
             for endpoint in connect:
@@ -169,6 +175,9 @@ class Connection(ZmqConnection):
             *self.settings,
         ):
             sock.set(option, value)
+
+    def _before_endpoints(self) -> None:
+        """What a subclass must do while nothing can have connected yet."""
 
     def _listen(self, endpoint: str) -> None:
         self.bound += (bind(self.socket, endpoint),)
@@ -222,11 +231,12 @@ class Connection(ZmqConnection):
     def _read_turn(self) -> None:
         """Receive and hand on at most a turn's share."""
         self._frames_left, self._bytes_left = FRAMES_PER_TURN, BYTES_PER_TURN
-        self._reading = True
+        self._reading, self.drained = True, False
         try:
             for _ in range(self.batch):
                 parts = self._next()
                 if parts is None:
+                    self.drained = self._frames_left >= 0
                     return
                 self._call(self.messageReceived, parts)
                 if not self._open:
@@ -370,6 +380,8 @@ class Connection(ZmqConnection):
                 self.read_scheduled.cancel()
             self.read_scheduled = None
         self._put = self._take = self._closed
+        for auxiliary in self._auxiliaries:
+            auxiliary.shutdown()
         super().shutdown()
         for path in self._owned:
             path.remove()

@@ -9,7 +9,9 @@ import zmq
 
 from bulletin.transport.bounds import BETWEEN_ROLES, FACING_CLIENTS, Bounds
 from bulletin.transport.connection import Connection, Transport
-from bulletin.transport.traffic import Outcome
+from bulletin.transport.forwarding import BackXPub, FrontXSub
+from bulletin.transport.monitor import Monitor
+from bulletin.transport.traffic import Full, Outcome
 
 ENVELOPE_FRAMES_MAX: Final = 8
 """Frames of an envelope, the empty one included: the peer's routing id, and one of each device on the way to it."""
@@ -65,6 +67,8 @@ class Router(Connection):
             if error.errno != errno.EHOSTUNREACH:
                 raise
             outcome = Outcome.GONE
+        except Full:  # closed
+            outcome = Outcome.GONE
         else:
             self.counters.sent += 1
             return Outcome.SENT
@@ -78,6 +82,8 @@ class Dealer(Connection):
     What was given to ZeroMQ is lost with the connection: whoever needs an answer sends again.
 
     :param max_backlog: messages that wait here while no peer takes them; 0: `send` raises at once.
+    :param linked: called with True when a peer has been reached (after the handshake), and with False as soon as the last is
+        lost.  A peer that was killed is noticed at once; one that is stopped or cut off only by silence (see `Bounds`).
     """
 
     socketType = zmq.DEALER
@@ -93,7 +99,10 @@ class Dealer(Connection):
         bounds: Bounds = BETWEEN_ROLES,
         identity: bytes | None = None,
         max_backlog: int = 1000,
+        linked: Callable[[bool], object] | None = None,
     ) -> None:
+        self._linked = linked
+        self._up: set[bytes] = set()
         super().__init__(
             transport,
             connect=connect,
@@ -103,6 +112,26 @@ class Dealer(Connection):
             identity=identity,
             max_backlog=max_backlog,
         )
+
+    def _before_endpoints(self) -> None:
+        if self._linked is not None:
+            events = int(zmq.EVENT_HANDSHAKE_SUCCEEDED) | int(zmq.EVENT_DISCONNECTED)
+            self._auxiliaries.append(Monitor(self.factory, self, events, self._link_changed))
+
+    def _link_changed(self, event: int, _value: int, endpoint: bytes) -> None:
+        assert self._linked is not None
+        before = self.connected
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._up.add(endpoint)
+        else:
+            self._up.discard(endpoint)
+        if self.connected != before:
+            self._linked(self.connected)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a peer is connected, as far as is known; always False without ``linked``."""
+        return bool(self._up)
 
     def send(self, *parts: bytes) -> None:
         """Send one message.
@@ -190,6 +219,8 @@ class Sockets:
     Dealer: type[Dealer] = Dealer
     Publisher: type[Publisher] = Publisher
     Subscriber: type[Subscriber] = Subscriber
+    FrontXSub: type[FrontXSub] = FrontXSub
+    BackXPub: type[BackXPub] = BackXPub
 
 
 ZEROMQ: Final = Sockets()

@@ -29,6 +29,7 @@ class Counters:
     :param dropped: messages for a peer that was gone or did not read, or that found every queue full.
     :param malformed: messages of peers with the wrong number or size of frames.
     :param failed: messages whose handling ended in an exception.
+    :param cut: connections that were cut for sending too much.
     :param backlog: messages that wait in this process for a queue to have room; not a sum but the present number.
     """
 
@@ -37,4 +38,5 @@ class Counters:
     dropped: int = 0
     malformed: int = 0
     failed: int = 0
+    cut: int = 0
     backlog: int = 0
