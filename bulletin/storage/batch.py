@@ -113,7 +113,9 @@ class _Rows:
         self._bodies.append(body)
         self._end += len(body)
 
-    def bindings(self) -> tuple[str, bytes]:
+    def bindings(self) -> tuple[str | None, bytes | None]:
+        if not self._places:
+            return None, None
         return f"{{{','.join(self._places)}}}", b"".join(self._bodies)
 
 
@@ -201,7 +203,7 @@ class Batch:
         return (
             self._truncate_after,
             forget,
-            json.dumps(gone),
-            json.dumps(self._conversations),
+            json.dumps(gone) if gone else None,
+            json.dumps(self._conversations) if self._conversations else None,
             *(value for table in BULK for value in rows[table].bindings()),
         )

@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import attrs
 import msgpack
@@ -98,19 +98,22 @@ def decode_slot(slot: bytes) -> HardRecord | None:
 class HardStateFile:
     """The file, open; used by one thread at a time."""
 
+    FLAGS: ClassVar[int] = os.O_RDWR | os.O_DSYNC
+    """How it is opened: one call writes and syncs, so that the interpreter's lock is given up once and not twice."""
+
     def __init__(self, path: Path) -> None:
         """Open the file.
 
         :raises OSError: it is not there, or cannot be opened.
         """
-        # O_DSYNC: one call writes and syncs, so that the interpreter's lock is given up once and not twice.
-        self._descriptor = os.open(path, os.O_RDWR | os.O_DSYNC)
+        self._descriptor = os.open(path, self.FLAGS | os.O_CLOEXEC)
         self._next_slot = 0
 
     @staticmethod
-    def image(record: HardRecord) -> bytes:
-        """The bytes of a new file."""
-        return encode_slot(record) + bytes(SLOT_BYTES * (SLOTS - 1))
+    def image(record: HardRecord | None) -> bytes:
+        """The bytes of a new file; one without a record says that the one before was lost."""
+        first = bytes(SLOT_BYTES) if record is None else encode_slot(record)
+        return first + bytes(SLOT_BYTES * (SLOTS - 1))
 
     def read(self) -> tuple[HardRecord | None, int]:
         """The newest record, or None where no slot is good; and how many slots are neither good nor still unused."""

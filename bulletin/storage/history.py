@@ -135,13 +135,13 @@ def _side_posts(
     lengths = json.loads(connection.execute(_SIDE_LENGTHS, (keys,)).get)
     if len(lengths) != len(seqs):
         raise Damaged(f"a row of table conversations of inbox {number}")
-    clock_of = dict(zip(seqs, clocks, strict=True))
+    expected = iter(clocks)
     for chunk in _chunks(zip(seqs, lengths, strict=True)):
         keys = json.dumps([post_key(number, seq) for seq, _ in chunk])
         bodies = connection.execute(_SIDE_BODIES, (keys,)).get
         for (seq, _), body in zip(chunk, _cut(bodies, chunk), strict=True):
             post = decode_post(StreamKind.INBOX, side.inbox, number, seq, body)
-            if post.user != side.sender or post.clock != clock_of[seq]:
+            if post.user != side.sender or post.clock != next(expected):
                 raise Damaged(f"a row of table conversations of inbox {number}")
             yield post
 

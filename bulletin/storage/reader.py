@@ -3,19 +3,24 @@
 What it is asked is done in order.  Its queue holds what the server asked for and was not answered yet: queries, which the
 server bounds by the requests that it has taken, and a fetch per follower.
 
+While nothing is asked it scrubs, a slice at a time.
+
 A row that is not what was written stops the server (``failed``), and nothing is returned from it: no wrong byte is
 ever served.
 """
 
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import apsw
 
 from bulletin.storage.records import Damaged
+from bulletin.storage.scrub import Scrubber
 from bulletin.storage.store import CallFromThread, Failed, StoreError
+
+_HURRIED_PAUSE: Final = 0.01
 
 Read = Callable[[apsw.Connection], Any]
 """Something to read; called in the thread."""
@@ -28,6 +33,7 @@ class Reader:
         self,
         connection: apsw.Connection,
         place: str,
+        scrub_pause: float,
         *,
         call_from_thread: CallFromThread,
         failed: Failed,
@@ -36,10 +42,14 @@ class Reader:
         """Nothing runs yet.
 
         :param place: the directory, for sentences.
+        :param scrub_pause: seconds between two slices of scrubbing; 0: none is done.
         :param ended: called in this thread, last of all.
         """
         self._connection: Final = connection
         self._place: Final = place
+        self._scrub_pause: Final = scrub_pause
+        self.scrubber: Scrubber | None = None
+        """What to scrub by; None as long as the server is empty."""
         self._call_from_thread: Final = call_from_thread
         self._failed: Final = failed
         self._ended: Final = ended
@@ -73,13 +83,28 @@ class Reader:
             self._fail(damaged_sentence(self._place, str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody would answer the readers from now on
             self._fail(StoreError(f"Reading from {self._place} failed ({type(error).__name__}: {error})."))
-        self._connection.close()
-        self._ended()
+        finally:
+            self._connection.close()
+            self._ended()
 
     def _read_all(self) -> None:
-        while (asked := self._queue.get()) is not None:
+        while True:
+            try:
+                asked = self._queue.get(timeout=self._pause())
+            except Empty:
+                if self.scrubber is not None:
+                    self.scrubber.step(self._connection)
+                continue
+            if asked is None:
+                return
             read, done = asked
             self._call_from_thread(done, read(self._connection))
+
+    def _pause(self) -> float | None:
+        if not self._scrub_pause:
+            return None
+        hurry = self.scrubber is not None and self.scrubber.hurry
+        return min(self._scrub_pause, _HURRIED_PAUSE) if hurry else self._scrub_pause
 
     def _fail(self, error: StoreError) -> None:
         self._call_from_thread(self._failed, error)

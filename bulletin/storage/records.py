@@ -35,8 +35,22 @@ from bulletin.core.log.entry import Entry, EntryKind
 SEQ_BITS: Final = 40
 """A post's key is its stream's number, then so many bits of ``seq``."""
 
+POST_USER: Final = 2
+"""Where the sender stands among a post's values."""
+
+POST_CLOCK: Final = 7
+"""Where the clock stands among a post's values."""
+
 _CRC: Final = struct.Struct(">I")
 _LOG_HEAD: Final = struct.Struct(">QHHH32s")
+
+_SPREAD: Final = 0x9E3779B97F4A7C15
+"""An odd number that has every bit of a key change about half of the bits that are taken."""
+
+_SEEDS: Final = {
+    table: zlib.crc32(table.encode())
+    for table in ("state", "terms", "incarnations", "streams", "heads", "posts", "operations", "sessions")
+}
 
 _pack: Final = msgpack.Packer().pack
 
@@ -45,10 +59,17 @@ class Damaged(Exception):
     """A stored row is not what was written; the message names the row."""
 
 
+def _seed(table: str, key: int | str) -> int:
+    """What the checksum of a row begins with: different keys, different checksums of the same bytes."""
+    if isinstance(key, int):
+        return _SEEDS[table] ^ (key * _SPREAD >> 32 & 0xFFFFFFFF)
+    return zlib.crc32(key.encode(), _SEEDS[table])
+
+
 def seal(table: str, key: int | str, values: tuple[Any, ...]) -> bytes:
     """The bytes of a row."""
     packed: bytes = _pack(values)
-    return _CRC.pack(zlib.crc32(packed, zlib.crc32(f"{table}:{key}".encode()))) + packed
+    return _CRC.pack(zlib.crc32(packed, _seed(table, key))) + packed
 
 
 def unseal(table: str, key: int | str, body: bytes) -> list[Any]:
@@ -57,9 +78,7 @@ def unseal(table: str, key: int | str, body: bytes) -> list[Any]:
     :raises Damaged: the checksum is wrong.
     """
     packed = body[_CRC.size :]
-    if len(body) < _CRC.size or _CRC.unpack_from(body)[0] != zlib.crc32(
-        packed, zlib.crc32(f"{table}:{key}".encode())
-    ):
+    if len(body) < _CRC.size or _CRC.unpack_from(body)[0] != zlib.crc32(packed, _seed(table, key)):
         raise Damaged(f"row {key} of table {table}")
     values: list[Any] = msgpack.unpackb(packed, strict_map_key=False)
     return values

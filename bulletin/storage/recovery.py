@@ -77,7 +77,7 @@ def judge(database: HardRecord, file: HardRecord | None, bad_slots: int, place: 
         vote=voter.vote,
         trusted_from=trusted_from if database.cluster else 0,
     )
-    return Verdict(record, tuple(notes))
+    return Verdict(record, tuple(notes) if database.cluster else ())
 
 
 def _same_server(database: HardRecord, file: HardRecord, place: str) -> None:

@@ -74,15 +74,22 @@ class ServerDirectory:
         """The hard-state file's name."""
         return self.path / HARD_STATE
 
+    def beside_database(self) -> tuple[Path, ...]:
+        """Files that are only there where there was a database."""
+        journals = (self.database.with_name(DATABASE + suffix) for suffix in ("-wal", "-journal"))
+        return (self.hard_state, *journals)
+
     def acquire(self) -> None:
         """Make the directory, if need be, its name durable, and lock it.
 
         :raises StoreBusy: another process has it.
         :raises StoreError: it cannot be made or used.
         """
+        is_new = not self.path.exists()
         self._lock.acquire()
         try:
-            _sync(self.path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
+            if is_new:
+                _sync(self.path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             self._lock.release()
             raise self.refusal(error) from error

@@ -17,14 +17,16 @@ from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, 
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored
 from bulletin.storage import database
 from bulletin.storage.batch import Batch, Write
+from bulletin.storage.directory import replace_durably
 from bulletin.storage.hard_state import HardRecord, HardStateFile, HardStateOpener
 from bulletin.storage.history import Located, read_entries, read_page
 from bulletin.storage.log_tail import LogTail
 from bulletin.storage.reader import Reader, damaged_sentence
 from bulletin.storage.records import Damaged
-from bulletin.storage.recovery import judge
+from bulletin.storage.recovery import Verdict, judge
 from bulletin.storage.schema import STORE_BATCH
-from bulletin.storage.server_directory import ServerDirectory, coming, is_full
+from bulletin.storage.scrub import Scrubber
+from bulletin.storage.server_directory import ServerDirectory, is_full
 from bulletin.storage.store import CallFromThread, Failed, Opened, StoreError
 from bulletin.storage.tables import (
     LogRead,
@@ -35,7 +37,7 @@ from bulletin.storage.tables import (
     read_marks,
     restored,
 )
-from bulletin.storage.writer import Writer
+from bulletin.storage.writer import CHECKPOINT_PAGES, Writer
 
 
 @attrs.frozen
@@ -45,6 +47,8 @@ class Tuning:
     :param window: operations remembered: the board's.
     :param ballast_bytes: the reserve for a full disk.
     :param check_entries: entries at the end of the log that a start holds against their chain, at least.
+    :param checkpoint_pages: see :data:`bulletin.storage.writer.CHECKPOINT_PAGES`.
+    :param scrub_pause: seconds between two slices of scrubbing; 0: none is done.
     :param vfs: the SQLite VFS to go through; None: the system's.
     :param hard_state: opens the hard-state file.
     """
@@ -52,6 +56,8 @@ class Tuning:
     window: int = OPERATIONS_REMEMBERED
     ballast_bytes: int = 8 * MIB
     check_entries: int = 65_536
+    checkpoint_pages: int = CHECKPOINT_PAGES
+    scrub_pause: float = 1.0
     vfs: str | None = None
     hard_state: HardStateOpener = HardStateFile
 
@@ -118,12 +124,15 @@ class SqliteStore:
     def _open(self) -> Opened:
         self._create_if_new()
         try:
-            connection = database.open_writer(self._directory.database, self._tuning.vfs)
+            return self._open_database()
         except (apsw.FullError, OSError) as error:
             if isinstance(error, OSError) and not is_full(error):
                 raise
             self._directory.give_up_ballast()
-            connection = database.open_writer(self._directory.database, self._tuning.vfs)
+        return self._open_database()
+
+    def _open_database(self) -> Opened:
+        connection = database.open_writer(self._directory.database, self._tuning.vfs)
         try:
             return self._open_with(connection)
         except BaseException:
@@ -135,56 +144,60 @@ class SqliteStore:
         directory = self._directory
         if directory.database.exists():
             return
-        if directory.hard_state.exists():
+        left = next((path for path in directory.beside_database() if path.exists()), None)
+        if left is not None:
             raise StoreError(
-                f"{directory.database} is missing, though {directory.hard_state} says that there was one: put it back, "
+                f"{directory.database} is missing, though {left} says that there was one: put it back, "
                 f"or put {directory.path} aside and start the server with an empty directory, as a new member."
             )
         record = HardRecord(os.urandom(ID_BYTES), b"", 1, 0, 0, None, 0, NO_HASH)
         database.create(directory.database, record, self._name, self._tuning.vfs)
-        self._create_hard_state(record)
-
-    def _create_hard_state(self, record: HardRecord) -> None:
-        with coming(self._directory.hard_state) as draft:
-            draft.write_bytes(HardStateFile.image(record))
+        replace_durably(directory.hard_state, HardStateFile.image(record))
 
     def _open_with(self, connection: apsw.Connection) -> Opened:
+        database.check_structure(connection)
         record = read_hard(connection)
         log = board = None
         if record.cluster:
             marks = read_marks(connection)
-            if marks.applied > record.last_index:
-                raise Damaged("the applied index, against the end of the log,")
             log = read_log(connection, record, marks.applied, self._tuning.check_entries)
-            if log.document.cluster != record.cluster:
-                raise Damaged("the founding document, against the hard state,")
-            board = read_board(connection, log.document, marks)
-        if not self._directory.hard_state.exists():
-            self._create_hard_state(attrs.evolve(record, commit=0))
-            found, bad_slots = None, 0
-            hard_state = self._tuning.hard_state(self._directory.hard_state)
-        else:
-            hard_state = self._tuning.hard_state(self._directory.hard_state)
-            found, bad_slots = hard_state.read()
+            board = read_board(connection, log.document, marks, self._tuning.window)
+        incarnations = read_incarnations(connection)
+        hard_state, verdict = self._judge(record)
         try:
-            verdict = judge(record, found, bad_slots, str(self._directory.path))
-            record = verdict.record
-            batch = Batch(self._tuning.window)
-            connection.execute(STORE_BATCH, batch.bindings(database.seal_hard(record)))
-            hard_state.write(record)
-            self._directory.reserve()
+            self._raise_incarnation(connection, hard_state, verdict.record)
             reader = database.open_reader(self._directory.database, self._tuning.vfs)
         except BaseException:
             hard_state.close()
             raise
-        incarnations = read_incarnations(connection)
-        self._incarnation = record.incarnation
-        self._start(connection, hard_state, record, reader)
+        self._incarnation = verdict.record.incarnation
+        self._start(connection, hard_state, verdict.record, reader)
         node = None
         if log is not None and board is not None:
-            node = restored(log, record, board.marks.applied, incarnations)
+            node = restored(log, verdict.record, board.marks.applied, incarnations)
             self._begin(log, board)
         return Opened(record.member, node, board, verdict.notes)
+
+    def _judge(self, record: HardRecord) -> tuple[HardStateFile, Verdict]:
+        """Hold the database's hard state against the file's, which is made anew where it is missing."""
+        path = self._directory.hard_state
+        if not path.exists():
+            replace_durably(path, HardStateFile.image(None))
+        hard_state = self._tuning.hard_state(path)
+        try:
+            found, bad_slots = hard_state.read()
+            return hard_state, judge(record, found, bad_slots, str(self._directory.path))
+        except BaseException:
+            hard_state.close()
+            raise
+
+    def _raise_incarnation(
+        self, connection: apsw.Connection, hard_state: HardStateFile, record: HardRecord
+    ) -> None:
+        connection.execute(STORE_BATCH, Batch(self._tuning.window).bindings(database.seal_hard(record)))
+        hard_state.write(record)
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._directory.reserve()
 
     def _begin(self, log: LogRead, board: RestoredBoard) -> None:
         """There is a log: writes can come."""
@@ -194,6 +207,8 @@ class SqliteStore:
         self._tail = LogTail(self._identity, applied, applied_term, log.applied_hash)
         self._tail.append(log.entries)
         self._numbers.update((stream.name, stream.number) for stream in board.streams)
+        assert self._reader is not None
+        self._reader.scrubber = Scrubber(self._identity, log.checked_from)
 
     def _start(
         self,
@@ -208,12 +223,14 @@ class SqliteStore:
             self._directory,
             record,
             window=self._tuning.window,
+            checkpoint_pages=self._tuning.checkpoint_pages,
             call_from_thread=self._call_from_thread,
             failed=self._fail,
         )
         self._reader = Reader(
             reader,
             str(self._directory.path),
+            self._tuning.scrub_pause,
             call_from_thread=self._call_from_thread,
             failed=self._fail,
             ended=self._writer.stop,

@@ -95,6 +95,10 @@ def read_log(connection: apsw.Connection, record: HardRecord, applied: int, chec
     :raises Damaged: something is not what was written.
     """
     document = read_document(connection)
+    if document.cluster != record.cluster:
+        raise Damaged("the founding document, against the hard state,")
+    if applied > record.last_index:
+        raise Damaged("the applied index, against the end of the log,")
     checked_from = max(FOUNDING_INDEX, min(record.last_index - check_entries + 1, applied + 1))
     applied_hash = NO_HASH if applied == 0 else read_hash(connection, applied)
     terms = read_terms(connection, record.last_index)
@@ -198,9 +202,12 @@ def read_incarnations(connection: apsw.Connection) -> tuple[tuple[bytes, int], .
     )
 
 
-def read_board(connection: apsw.Connection, document: FoundingDocument, marks: Marks) -> RestoredBoard:
+def read_board(
+    connection: apsw.Connection, document: FoundingDocument, marks: Marks, window: int
+) -> RestoredBoard:
     """Everything that the board's state is rebuilt from.
 
+    :param window: operations remembered.
     :raises Damaged: a row is not what was written, or missing.
     """
     heads = dict(connection.execute("SELECT number, body FROM heads"))
@@ -210,20 +217,21 @@ def read_board(connection: apsw.Connection, document: FoundingDocument, marks: M
     )
     if heads or [stream.number for stream in streams] != list(range(1, len(streams) + 1)):
         raise Damaged("the rows of table streams")
-    return RestoredBoard(
-        marks,
-        document.users_max,
-        document.channels_max,
-        streams,
-        tuple(
-            decode_operation(ordinal, body)
-            for ordinal, body in connection.execute("SELECT ordinal, body FROM operations ORDER BY ordinal")
-        ),
-        tuple(
-            decode_session(key, body)
-            for key, body in connection.execute("SELECT key, body FROM sessions ORDER BY key")
-        ),
+    operations = tuple(
+        decode_operation(ordinal, body)
+        for ordinal, body in connection.execute(
+            "SELECT ordinal, body FROM operations WHERE ordinal > ? ORDER BY ordinal",
+            (marks.ordinal - window,),
+        )
     )
+    oldest = max(0, marks.ordinal - window) + 1
+    if [row.ordinal for row in operations] != list(range(oldest, marks.ordinal + 1)):
+        raise Damaged("the rows of table operations")
+    sessions = tuple(
+        decode_session(key, body)
+        for key, body in connection.execute("SELECT key, body FROM sessions ORDER BY key")
+    )
+    return RestoredBoard(marks, document.users_max, document.channels_max, streams, operations, sessions)
 
 
 def restored(

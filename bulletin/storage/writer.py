@@ -14,7 +14,7 @@ file, through to the disk, then the ``done``s.  That order is what everything el
 may have dropped what it could not write, and the next sync would report success.
 
 **Checkpoints.**  The WAL is folded into the database by this thread as well: when nothing waits and
-:data:`CHECKPOINT_PAGES` have been written since, at the latest after :data:`CHECKPOINT_PAGES_LATEST`; it stands still
+:data:`CHECKPOINT_PAGES` have been written since, at the latest after :data:`CHECKPOINT_PATIENCE` times as many; writes wait
 that long.
 
 **Bounds.**  The queue holds what the node has under way; see :attr:`bulletin.storage.store.Store.backlog`.  A batch
@@ -42,8 +42,8 @@ BATCH_BYTES: Final = 16 * MIB
 CHECKPOINT_PAGES: Final = 1000
 """Pages of the WAL after which it is folded into the database once nothing waits."""
 
-CHECKPOINT_PAGES_LATEST: Final = 4000
-"""Pages of the WAL after which it is folded into the database although something waits."""
+CHECKPOINT_PATIENCE: Final = 4
+"""At so many times as many pages it is folded although something waits."""
 
 
 class Writer:
@@ -57,6 +57,7 @@ class Writer:
         record: HardRecord,
         *,
         window: int,
+        checkpoint_pages: int,
         call_from_thread: CallFromThread,
         failed: Failed,
     ) -> None:
@@ -64,12 +65,14 @@ class Writer:
 
         :param record: as it stands in both places.
         :param window: operations remembered.
+        :param checkpoint_pages: see :data:`CHECKPOINT_PAGES`.
         """
         self._connection: Final = connection
         self._hard_state: Final = hard_state
         self._directory: Final = directory
         self._record = record
         self._window: Final = window
+        self._checkpoint_pages: Final = checkpoint_pages
         self._call_from_thread: Final = call_from_thread
         self._failed: Final = failed
         self.when_ended: Callable[[], object] = lambda: None
@@ -111,9 +114,12 @@ class Writer:
             self._fail(self._directory.full() if is_full(error) else self._refusal(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the server must not go on without its disk
             self._fail(self._refusal(f"{type(error).__name__}: {error}"))
-        self._connection.close()
-        self._hard_state.close()
-        self.when_ended()
+        finally:
+            try:
+                self._connection.close()
+                self._hard_state.close()
+            finally:
+                self.when_ended()
 
     def _fail(self, error: StoreError) -> None:
         self._call_from_thread(self._failed, error)
@@ -161,7 +167,8 @@ class Writer:
 
     def _consider_fold(self) -> None:
         self._pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)[0]
-        if self._pages >= (CHECKPOINT_PAGES if self._queue.empty() else CHECKPOINT_PAGES_LATEST):
+        patience = 1 if self._queue.empty() else CHECKPOINT_PATIENCE
+        if self._pages >= self._checkpoint_pages * patience:
             self._fold(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _fold(self, mode: int) -> None:

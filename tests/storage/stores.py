@@ -5,7 +5,10 @@ from pathlib import Path
 
 from bulletin.storage.memory_store import MemoryDisk, MemoryStore
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
+from tests.storage.power import HastyHardState, HastyVFS
 from tests.storage.scribe import Scribe, document
+
+HASTY = HastyVFS()
 
 
 class Loop:
@@ -96,7 +99,14 @@ class SqliteHarness(Harness):
         super().__init__()
         self.window = window
         self.directory = Path(case.mktemp())
-        self.tuning = {"window": window, "ballast_bytes": 4096, **tuning}
+        self.tuning = {"window": window, "ballast_bytes": 4096, "scrub_pause": 0, **tuning}
+
+    @classmethod
+    def hasty(cls, case, directory=None):
+        """Of a directory, by way of a VFS that does not wait for the disk."""
+        harness = cls(case, vfs=HASTY.NAME, hard_state=HastyHardState)
+        harness.directory = directory or harness.directory
+        return harness
 
     def make(self):
         return SqliteStore(

@@ -1,0 +1,199 @@
+"""The scrubber: reads everything in small slices, over and over, so that damage is found before it is needed.
+
+Each slice is one short transaction of the reader's.  A round goes through the log (as far as it is applied: what is above
+may still be truncated, and was checked at the start), the posts, and the smaller tables.  In the first round the log comes
+without pauses: a start checks only its end.
+
+What it cannot find: rows of ``incarnations`` and ``sessions`` that are gone without a trace.
+"""
+
+import json
+from collections.abc import Callable, Generator
+from typing import Any, Final
+
+import apsw
+
+from bulletin.core.board.outcome import StreamKind
+from bulletin.core.log.entry import NO_HASH, LogIdentity
+from bulletin.core.log.founding import FOUNDING_INDEX
+from bulletin.storage.records import (
+    POST_CLOCK,
+    POST_USER,
+    SEQ_BITS,
+    Damaged,
+    decode_entry,
+    decode_operation,
+    decode_session,
+    decode_stream,
+    post_key,
+    unseal,
+)
+from bulletin.storage.tables import LogCheck, read_hard, read_incarnations, read_marks, read_terms
+
+SLICE_ROWS: Final = 200
+"""Rows that one slice reads at most."""
+
+SLICE_BYTES: Final = 256 * 1024
+"""Bytes that one slice reads at most, unless it is one row."""
+
+Step = Generator[None, apsw.Connection, None]
+"""Reads a slice from each connection that it is sent, and ends with its table."""
+
+
+class Scrubber:
+    """The state of a round.
+
+    :param identity: of the log.
+    :param checked_from: entries from here on were checked at the start.
+    """
+
+    def __init__(self, identity: LogIdentity, checked_from: int) -> None:
+        self._identity: Final = identity
+        self._checked_from = checked_from
+        self._hurry = checked_from > FOUNDING_INDEX
+        self.rounds = 0
+        """Rounds that were completed."""
+        self._round = self._next_round()
+        next(self._round)
+
+    @property
+    def hurry(self) -> bool:
+        """Whether the next slice is of entries that nobody has checked since the start."""
+        return self._hurry
+
+    def step(self, connection: apsw.Connection) -> None:
+        """Read the next slice.
+
+        :raises Damaged: something is not what was written.
+        """
+        connection.execute("BEGIN")
+        try:
+            self._round.send(connection)
+        finally:
+            connection.execute("COMMIT")
+
+    def _next_round(self) -> Step:
+        while True:
+            yield from self._log()
+            self._hurry = False
+            yield from self._streams()
+            yield from self._posts()
+            yield from self._rows("operations", "ordinal", 0, decode_operation)
+            yield from self._rows("sessions", "key", "", decode_session)
+            yield from self._small()
+            self.rounds += 1
+
+    def _log(self) -> Step:
+        """The log up to what is applied; in the first round, up to what was checked at the start."""
+        check = LogCheck(self._identity, FOUNDING_INDEX, NO_HASH)
+        while True:
+            connection = yield
+            last = read_marks(connection).applied
+            if self._hurry:
+                last = min(last, self._checked_from - 1)
+            first = check.next
+            total = 0
+            for index, body in connection.execute(
+                "SELECT idx, body FROM log WHERE idx BETWEEN ? AND ? ORDER BY idx LIMIT ?",
+                (first, last, SLICE_ROWS),
+            ):
+                check.check(decode_entry(index, body))
+                total += len(body)
+                if total > SLICE_BYTES:
+                    break
+            if first <= last and check.next == first:
+                raise Damaged(f"row {first} of table log")
+            if check.next > last:
+                return
+
+    def _streams(self) -> Step:
+        """The streams and their heads; each head's post must be there."""
+        number = 0
+        while True:
+            connection = yield
+            first = number + 1
+            last_posts = []
+            for number, body, head in connection.execute(
+                "SELECT number, streams.body, heads.body FROM streams LEFT JOIN heads USING (number)"
+                " WHERE number >= ? ORDER BY number LIMIT ?",
+                (first, SLICE_ROWS),
+            ):
+                stream = decode_stream(number, body, head)
+                if number != first:
+                    raise Damaged(f"row {first} of table streams")
+                first += 1
+                if stream.seq:
+                    last_posts.append(post_key(number, stream.seq))
+            found = connection.execute(
+                "SELECT count(*) FROM json_each(?) JOIN posts ON posts.key = value", (json.dumps(last_posts),)
+            ).get
+            if found != len(last_posts):
+                raise Damaged("the last post of a stream, in table posts,")
+            if first <= number:
+                return
+
+    def _posts(self) -> Step:
+        """All posts, stream by stream without a gap, and of an inbox's posts their rows in ``conversations``."""
+        number, seq, private = 0, 0, False
+        while True:
+            connection = yield
+            rows = connection.execute(
+                "SELECT key, body FROM posts WHERE key > ? ORDER BY key LIMIT ?",
+                (post_key(number, seq), SLICE_ROWS),
+            )
+            total = 0
+            conversations = []
+            ended = True
+            for key, body in rows:
+                ended = False
+                if key >> SEQ_BITS != number:
+                    number, seq = key >> SEQ_BITS, 0
+                    private = self._is_inbox(connection, number)
+                seq += 1
+                values = unseal("posts", key, body)
+                if key != post_key(number, seq):
+                    raise Damaged(f"row {post_key(number, seq)} of table posts")
+                if private:
+                    conversations.append([number, values[POST_USER], values[POST_CLOCK], seq])
+                total += len(body)
+                if total > SLICE_BYTES:
+                    break
+            self._check_conversations(connection, conversations)
+            if ended:
+                return
+
+    def _is_inbox(self, connection: apsw.Connection, number: int) -> bool:
+        body = connection.execute("SELECT body FROM streams WHERE number = ?", (number,)).get
+        if body is None:
+            raise Damaged(f"row {number} of table streams")
+        return decode_stream(number, body, None).kind is StreamKind.INBOX
+
+    def _check_conversations(self, connection: apsw.Connection, expected: list[list[Any]]) -> None:
+        found = connection.execute(
+            "SELECT count(*) FROM json_each(?) JOIN conversations"
+            " ON inbox = value ->> 0 AND sender = value ->> 1 AND clock = value ->> 2 AND seq = value ->> 3",
+            (json.dumps(expected),),
+        ).get
+        if found != len(expected):
+            raise Damaged("a row of table conversations")
+
+    def _rows(self, table: str, key: str, after: int | str, decode: Callable[[Any, bytes], object]) -> Step:
+        """A table of sealed rows."""
+        while True:
+            connection = yield
+            rows: list[Any] = connection.execute(
+                f"SELECT {key}, body FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?", (after, SLICE_ROWS)
+            ).fetchall()
+            for row_key, body in rows:
+                decode(row_key, body)
+            if not rows:
+                return
+            after = rows[-1][0]
+
+    def _small(self) -> Step:
+        connection = yield
+        read_hard(connection)
+        read_incarnations(connection)
+        last_index = connection.execute("SELECT max(idx) FROM log").get
+        assert isinstance(last_index, int)
+        read_terms(connection, last_index)

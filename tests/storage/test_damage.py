@@ -1,0 +1,369 @@
+"""Files that are damaged, missing, foreign or from another version: refused or noticed, and never served as if good."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+from random import Random
+
+import apsw
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.core.board.board import Board
+from bulletin.core.board.history import PageQuery
+from bulletin.core.board.outcome import StreamKind
+from bulletin.core.raft.ready import Fetch, HardState
+from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
+from bulletin.storage.schema import VERSION
+from bulletin.storage.store import StoreError
+from tests.storage.scribe import Scribe
+from tests.storage.stores import SqliteHarness
+
+PEER = b"another-16-bytes"
+
+
+class Damaged(SynchronousTestCase):
+    """A server with something in every table, closed."""
+
+    def setUp(self):
+        self.disk = SqliteHarness.hasty(self)
+        scribe = self.disk.begin()
+        for number in range(40):
+            commands = [
+                scribe.post("geral", f"{number} " * 50),
+                scribe.send("ana", f"olá {number}", user="rui"),
+            ]
+            if number == 0:
+                commands = [scribe.login("ana"), scribe.channel("geral"), *commands]
+            self.disk.write(scribe.persist(commands, incarnations=[(PEER, number)]), scribe.apply())
+        self.disk.write(scribe.persist([scribe.post("geral", "fim")]))
+        self.disk.write(scribe.hard_state(2, PEER))
+        self.disk.stop()
+        self.scribe = scribe
+        self.directory = self.disk.directory
+        self.database = self.directory / "board.sqlite"
+        self.hard_state = self.directory / "hard-state"
+
+    def refused(self, *words):
+        error = self.assertRaises(StoreError, self.disk.start)
+        sentence = str(error)
+        for word in (str(self.directory), *words):
+            self.assertIn(word, sentence)
+        self.assertTrue(sentence.endswith("."), sentence)
+        self.disk.store = None
+        return sentence
+
+    def change(self, statement, *bindings):
+        connection = apsw.Connection(str(self.database))
+        connection.execute(statement, bindings)
+        self.assertEqual(connection.changes(), 1)
+        connection.close()
+
+    def body(self, table, key, value):
+        connection = apsw.Connection(str(self.database))
+        found = connection.execute(f"SELECT body FROM {table} WHERE {key} = ?", (value,)).get
+        connection.close()
+        return found
+
+    def flip(self, table, key, value, place=-1):
+        body = bytearray(self.body(table, key, value))
+        body[place] ^= 4
+        self.change(f"UPDATE {table} SET body = ? WHERE {key} = ?", bytes(body), value)
+
+
+class RefusalTests(Damaged):
+    def test_another_application_s_file(self):
+        self.database.unlink()
+        with sqlite3.connect(self.database) as connection:
+            connection.execute("CREATE TABLE notes (text)")
+        before = self.database.read_bytes()
+        self.refused("another application")
+        self.assertEqual(self.database.read_bytes(), before)
+
+    def test_no_database_at_all(self):
+        for content in (b"", b"hello", bytes(5000)):
+            self.database.write_bytes(content)
+            self.refused("no database")
+
+    def test_a_newer_version(self):
+        self.change("UPDATE meta SET value = ? WHERE key = 'compatible'", VERSION + 1)
+        self.refused("newer version")
+
+    def test_a_newer_version_that_this_one_can_read(self):
+        connection = apsw.Connection(str(self.database))
+        connection.pragma("user_version", VERSION + 1)
+        connection.close()
+        self.assertEqual(self.disk.start().restored.applied, 41)
+        self.disk.stop()
+
+    def test_files_of_two_servers(self):
+        other = SqliteHarness(self)
+        other.begin()
+        other.stop()
+        shutil.copy(other.directory / "hard-state", self.hard_state)
+        self.refused("two different servers")
+
+    def test_the_database_is_missing(self):
+        self.database.unlink()
+        self.refused("is missing")
+        self.hard_state.unlink()
+        self.refused("is missing", "-wal")
+        self.assertFalse(self.database.exists())
+
+    def test_a_file_that_may_not_be_read(self):
+        self.hard_state.unlink()
+        self.hard_state.mkdir()
+        self.refused("cannot be used")
+
+    def test_a_directory_that_is_a_file(self):
+        self.disk.directory = self.database
+        error = self.assertRaises(StoreError, self.disk.start)
+        self.assertIn("board.sqlite", str(error))
+        self.disk.store = None
+
+    def test_a_refused_start_keeps_nothing(self):
+        """The lock and the files are free again."""
+        good = self.hard_state.read_bytes()
+        self.hard_state.write_bytes(b"\x01" * SLOT_BYTES)
+        self.flip("state", "key", "hard")
+        self.refused("damaged")
+        self.flip("state", "key", "hard")
+        self.hard_state.write_bytes(good)
+        self.disk.start()
+        self.disk.stop()
+
+    def test_rows_that_a_start_reads(self):
+        for table, key, value in (
+            ("state", "key", "hard"),
+            ("state", "key", "board"),
+            ("log", "idx", 1),
+            ("log", "idx", 17),
+            ("log", "idx", 42),
+            ("terms", "first", 1),
+            ("incarnations", "member", PEER.hex()),
+            ("streams", "number", 2),
+            ("heads", "number", 2),
+            ("operations", "ordinal", 30),
+        ):
+            for place in (0, 5, -1):
+                self.flip(table, key, value, place)
+                self.refused("damaged", f"table {table}")
+                self.flip(table, key, value, place)
+        self.assertEqual(self.disk.start().restored.last_index, 42)
+        self.disk.stop()
+
+    def test_rows_that_are_missing(self):
+        for table, key, value in (
+            ("state", "key", "hard"),
+            ("state", "key", "board"),
+            ("log", "idx", 1),
+            ("log", "idx", 17),
+            ("log", "idx", 42),
+            ("terms", "first", 1),
+            ("streams", "number", 1),
+            ("operations", "ordinal", 1),
+            ("operations", "ordinal", 50),
+            ("operations", "ordinal", 82),
+        ):
+            body = self.body(table, key, value)
+            self.change(f"DELETE FROM {table} WHERE {key} = ?", value)
+            self.refused("damaged")
+            self.change(f"INSERT INTO {table} VALUES (?, ?)", value, body)
+        self.disk.start()
+        self.disk.stop()
+
+    def test_a_log_that_goes_on_where_it_should_not(self):
+        self.change("INSERT INTO log SELECT 43, body FROM log WHERE idx = 42")
+        self.refused("damaged", "table log")
+
+    def test_a_row_in_another_s_place(self):
+        first, second = (self.body("operations", "ordinal", ordinal) for ordinal in (3, 4))
+        self.change("UPDATE operations SET body = ? WHERE ordinal = 3", second)
+        self.change("UPDATE operations SET body = ? WHERE ordinal = 4", first)
+        self.refused("damaged", "table operations")
+
+
+class NoticedTests(Damaged):
+    def tearDown(self):
+        if self.disk.store is not None:
+            self.disk.stop()
+
+    def query(self, kind, stream, partner=None):
+        return PageQuery(kind, stream, partner, None, None, 500)
+
+    def failed(self, *words):
+        self.assertEqual(len(self.disk.failures), 1)
+        for word in (str(self.directory), "damaged", *words):
+            self.assertIn(word, str(self.disk.failures[0]))
+
+    def test_a_post(self):
+        self.flip("posts", "key", 2 << 40 | 7)
+        self.disk.start()
+        query = self.query(StreamKind.CHANNEL, "geral")
+        part = PageQuery(StreamKind.CHANNEL, "geral", None, 7, None, 500)
+        self.assertEqual(len(self.disk.page(part).posts), 33)
+        self.assertIsNone(self.disk.page(query))
+        self.failed("table posts")
+
+    def test_nothing_is_served_afterwards(self):
+        self.flip("posts", "key", 2 << 40 | 7)
+        self.disk.start()
+        query = self.query(StreamKind.CHANNEL, "geral")
+        got = []
+        for _ in range(3):
+            self.disk.store.page(query, got.append)
+        self.disk.stop()
+        self.assertEqual((got, len(self.disk.failures)), ([], 1))
+
+    def test_a_post_that_is_missing(self):
+        self.change("DELETE FROM posts WHERE key = ?", 2 << 40 | 40)
+        self.disk.start()
+        self.assertIsNone(self.disk.page(self.query(StreamKind.CHANNEL, "geral")))
+        self.failed("table posts")
+
+    def test_a_head(self):
+        self.disk.start()
+        self.flip("heads", "number", 2)
+        self.assertIsNone(self.disk.page(self.query(StreamKind.CHANNEL, "geral")))
+        self.failed("table heads")
+
+    def test_a_conversation_that_leads_elsewhere(self):
+        self.change("UPDATE conversations SET seq = 5 WHERE seq = 6")
+        self.disk.start()
+        self.assertIsNone(self.disk.page(self.query(StreamKind.INBOX, "ana", "rui")))
+        self.failed("table conversations")
+
+    def test_a_conversation_that_leads_nowhere(self):
+        self.change("UPDATE conversations SET seq = 77 WHERE seq = 6")
+        self.disk.start()
+        self.assertIsNone(self.disk.page(self.query(StreamKind.INBOX, "ana", "rui")))
+        self.failed("table conversations")
+
+    def test_an_entry_of_the_log(self):
+        self.disk.start()
+        self.flip("log", "idx", 9)
+        self.assertEqual(len(self.disk.fetch(Fetch(1, 10, 20, 1 << 20))), 11)
+        self.assertIsNone(self.disk.fetch(Fetch(2, 5, 20, 1 << 20)))
+        self.failed("row 9 of table log")
+
+    def test_one_slot_of_the_hard_state(self):
+        for slot in range(2):
+            content = bytearray(self.hard_state.read_bytes())
+            content[slot * SLOT_BYTES + 20] ^= 1
+            self.hard_state.write_bytes(content)
+            opened = self.disk.start()
+            self.assertEqual(opened.restored.hard_state, HardState(2, PEER))
+            self.assertIsNone(opened.restored.trusted_from)
+            self.assertEqual(len(opened.notes), 1)
+            self.disk.stop()
+
+    def test_the_whole_hard_state_file(self):
+        for content in (None, b"", b"\xee" * 2 * SLOT_BYTES):
+            if content is None:
+                self.hard_state.unlink()
+            else:
+                self.hard_state.write_bytes(content)
+            for sentence in ("no readable record", ""):
+                opened = self.disk.start()
+                self.assertEqual(opened.restored.hard_state, HardState(2, PEER))
+                self.assertEqual(opened.restored.trusted_from, 43)
+                self.assertIn(sentence, "".join(opened.notes))
+                self.disk.stop()
+
+    def test_a_crash_while_a_lost_hard_state_file_is_made_anew(self):
+        """Its being lost is not forgotten."""
+        self.hard_state.write_bytes(HardStateFile.image(None))
+        self.assertEqual(self.disk.start().restored.trusted_from, 43)
+
+    def test_a_database_from_yesterday(self):
+        """Rolled back alone, it is behind its hard state; together with it, only its incarnation tells."""
+        yesterday = Path(self.mktemp())
+        shutil.copytree(self.directory, yesterday)
+        opened = self.disk.start()
+        scribe = Scribe(opened.restored, opened.board)
+        scribe.persist()
+        self.disk.write(scribe.persist(body=b"today"))
+        self.disk.stop()
+        shutil.copytree(yesterday, self.directory, dirs_exist_ok=True, ignore=lambda *_: ["hard-state"])
+        again = self.disk.start().restored
+        self.assertEqual((again.last_index, again.trusted_from), (42, 43))
+        self.assertEqual(again.incarnation, opened.restored.incarnation + 1)
+
+
+class AnyBitTests(Damaged):
+    """A bit flips anywhere in any file, after a clean stop and after a crash."""
+
+    def setUp(self):
+        super().setUp()
+        self.crashed = Path(self.mktemp())
+        opened = self.disk.start()
+        scribe = Scribe(opened.restored, opened.board)
+        scribe.commands[42] = self.scribe.commands[42]
+        self.disk.write(None, scribe.apply())
+        self.disk.write(
+            scribe.persist([scribe.post("geral", "já"), scribe.send("ana", "oi", user="rui")]), scribe.apply()
+        )
+        shutil.copytree(self.directory, self.crashed)
+        self.disk.stop()
+        self.truth = self.everything(self.directory)
+
+    def everything(self, directory):
+        """All that a server would ever say of its data; StoreError: it was noticed that something is wrong."""
+        disk = SqliteHarness.hasty(self, directory)
+        opened = disk.start()
+        try:
+            restored = opened.restored
+            pages = [
+                disk.page(PageQuery(kind, name, partner, None, None, 500))
+                for kind, name, partner in (
+                    (StreamKind.CHANNEL, "geral", None),
+                    (StreamKind.INBOX, "ana", None),
+                    (StreamKind.INBOX, "ana", "rui"),
+                )
+            ]
+            log = disk.fetch(Fetch(1, 1, restored.last_index, 1 << 24))
+        finally:
+            disk.stop()
+        if disk.failures:
+            raise disk.failures[0]
+        board = Board(opened.board)
+        state = (
+            restored.hard_state,
+            restored.incarnations,
+            tuple(log),
+            pages,
+            board.marks(),
+            opened.board.operations,
+        )
+        return state, restored.trusted_from
+
+    def flip_bits(self, source, name, count, seed):
+        random = Random(seed)
+        size = (source / name).stat().st_size
+        noticed = 0
+        place = Path(self.mktemp())
+        for _ in range(count):
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(source, place)
+            content = bytearray((place / name).read_bytes())
+            where = random.randrange(size)
+            content[where] ^= 1 << random.randrange(8)
+            (place / name).write_bytes(content)
+            try:
+                state, trusted_from = self.everything(place)
+            except StoreError:
+                noticed += 1
+                continue
+            if trusted_from is None:
+                self.assertEqual(state, self.truth[0], f"bit flipped in byte {where} of {name}")
+            else:
+                noticed += 1
+        return noticed
+
+    def test_in_the_database(self):
+        self.assertGreater(self.flip_bits(self.directory, "board.sqlite", 40, 1), 12)
+
+    def test_in_the_write_ahead_log(self):
+        self.assertGreater(self.flip_bits(self.crashed, "board.sqlite-wal", 30, 2), 15)
+
+    def test_in_the_hard_state(self):
+        self.flip_bits(self.directory, "hard-state", 10, 3)
