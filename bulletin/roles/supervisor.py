@@ -276,7 +276,7 @@ class Board(Service):
                 self._carry_out()
 
         def silent(failure: Failure) -> None:
-            if any(child.name == name and child.ready for child in self._policy.children):
+            if self.running and any(child.name == name and child.ready for child in self._policy.children):
                 _log.info("{name} does not answer: {why}", name=name, why=failure.getErrorMessage())
             answered(Health(ready=False))
 

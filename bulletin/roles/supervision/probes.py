@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionDone
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
 from bulletin.roles.supervision.layout import HOST
@@ -56,6 +56,23 @@ class Page(Protocol):
             self.read.errback(reason)
 
 
+class _Once(Factory):
+    """Connects one protocol, without a log line.
+
+    :param protocol: that one.
+    """
+
+    noisy = False
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+
+    def buildProtocol(self, addr: Any) -> Protocol:
+        """The one."""
+        del addr
+        return self._protocol
+
+
 class Probe:
     """Asks one child at a time or many; keeps no connection.
 
@@ -81,7 +98,7 @@ class Probe:
     async def _get(self, port: int, path: str) -> tuple[int, bytes]:
         endpoint = TCP4ClientEndpoint(self._reactor, HOST, port, timeout=PATIENCE)
         page = Page(path)
-        await connectProtocol(endpoint, page)
+        await endpoint.connect(_Once(page))
         return await page.read
 
 
