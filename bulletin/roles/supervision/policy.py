@@ -118,7 +118,8 @@ class Child:
     :param started: when it was started.
     :param deaths: deaths in a row.
     :param ready: what it last said.
-    :param was_ready: whether it ever was ready.
+    :param awaited: whether its process has not been ready yet.
+    :param was_ready: whether an earlier process of it was.
     :param leads: what it last said.
     :param said: its last death as it was told.
     :param asked: when it was last asked how it is.
@@ -130,6 +131,7 @@ class Child:
     started: float = 0.0
     deaths: int = 0
     ready: bool = False
+    awaited: bool = True
     was_ready: bool = False
     leads: bool = False
     said: str = ""
@@ -184,7 +186,7 @@ class Policy:
         """A child that was to be started runs as this process."""
         child = self._children[name]
         assert child.pid is None, "a child was started twice"
-        child.pid, child.started = pid, now
+        child.pid, child.started, child.awaited = pid, now, True
 
     def ended(self, name: str, death: Death, now: float) -> None:
         """A child ended, or could not be started."""
@@ -212,10 +214,11 @@ class Policy:
         child = self._children[name]
         if child.pid is None or self._stopping_since is not None:
             return
-        if health.ready and not child.ready and self._shown:
-            self._say(f"{name} is ready{' again' if child.was_ready else ''} (pid {child.pid}).")
         child.ready, child.leads = health.ready, health.leads
-        child.was_ready = child.was_ready or health.ready
+        if child.ready and child.awaited:
+            if self._shown:
+                self._say(f"{name} is ready{' again' if child.was_ready else ''} (pid {child.pid}).")
+            child.awaited, child.was_ready = False, True
         self._look_for_leader()
         self._show_when_complete(now)
 

@@ -106,6 +106,10 @@ class DeathTests(Case):
         self.assertEqual(self.after(0.01), [Spawn("server2")])
         self.assertEqual(self.tell("server2", READY), [Say("server2 is ready again (pid 103).")])
 
+    def test_who_is_not_ready_for_a_while_is_no_news(self):
+        self.tell("server2", Health(ready=False))
+        self.assertEqual(self.tell("server2", READY), [])
+
     def test_the_wait_doubles_up_to_its_bound(self):
         delays = []
         for _ in range(10):
