@@ -16,6 +16,7 @@ from bulletin.core.broker.servers import Standing
 from bulletin.core.broker.status import Status
 from bulletin.core.limits import MIB
 from bulletin.roles.options import HTTP, Mistake, Option, RoleOptions, endpoints, integer
+from bulletin.roles.process import Process, in_process
 from bulletin.roles.role import Role
 from bulletin.transport.bounds import BETWEEN_ROLES, FACING_CLIENTS
 from bulletin.transport.traffic import Outcome
@@ -231,7 +232,7 @@ class Broker(Role):
             )
 
 
-def makeService(options: Options) -> Broker:
+def makeService(options: Options) -> Process:
     """The service of one broker."""
     bounds = Bounds(options["pending"], options["pending-mib"] * MIB)
-    return Broker(options["clients"], options["servers"], bounds, http=options["http"])
+    return in_process(Broker(options["clients"], options["servers"], bounds, http=options["http"]), options)

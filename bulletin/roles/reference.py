@@ -17,6 +17,7 @@ from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.reference.coordinator import Coordinator, Save
 from bulletin.roles import ending
 from bulletin.roles.options import DIRECTORY, HTTP, Mistake, Option, RoleOptions, endpoints
+from bulletin.roles.process import Process, in_process
 from bulletin.roles.role import Role, StartError
 from bulletin.storage.ranks import RankStore
 from bulletin.storage.store import StoreError
@@ -208,6 +209,6 @@ class Reference(Role):
         return deferToThreadPool(self.reactor, pool, function, record)
 
 
-def makeService(options: Options) -> Reference:
+def makeService(options: Options) -> Process:
     """The service of one reference."""
-    return Reference(options["listen"], options["data"], http=options["http"])
+    return in_process(Reference(options["listen"], options["data"], http=options["http"]), options)

@@ -138,9 +138,8 @@ class Board:
     def leader(self) -> RoleProcess | None:
         """The server whose metrics say that it leads."""
         for server in self.servers:
-            for line in server.get("/metrics")[1].splitlines():
-                if line.startswith("bulletin_raft_leading") and line.endswith(" 1.0"):
-                    return server
+            if 'bulletin_log_role{role="leader"} 1.0' in server.get("/metrics")[1]:
+                return server
         return None
 
     def stop(self) -> dict[str, int]:

@@ -233,7 +233,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_all(self):
         options = self.parse("--clients", ANY, "--servers", ANY, "--pending", "10", "--pending-mib", "2")
-        broker = makeService(options)
+        (broker,) = makeService(options)
         self.assertIsInstance(broker, Broker)
         self.assertEqual(broker._bounds, Bounds(10, 2 * 1024 * 1024))
         self.assertEqual((broker._at_clients, broker._at_servers), ((ANY,), (ANY,)))
@@ -241,7 +241,7 @@ class OptionsTests(SynchronousTestCase):
     def test_environment(self):
         options = self.parse(BULLETIN_CLIENTS=ANY, BULLETIN_SERVERS=ANY)
         self.assertEqual(options["clients"], (ANY,))
-        self.assertEqual(makeService(options)._bounds, Bounds())
+        self.assertEqual(next(iter(makeService(options)))._bounds, Bounds())
 
     def test_defaults(self):
         defaults = {option.name: option.default for option in Options.table}

@@ -39,7 +39,7 @@ from bulletin.storage.store import StoreError
 from bulletin.transport.endpoints import is_wildcard
 
 if TYPE_CHECKING:
-    from bulletin.roles.server.service import Server
+    from bulletin.roles.process import Process
 
 __all__ = ["Options", "makeService"]
 
@@ -88,11 +88,12 @@ class Options(RoleOptions):
         lock.release()
 
 
-def makeService(options: Options) -> "Server":
+def makeService(options: Options) -> "Process":
     """The service of one server."""
+    from bulletin.roles.process import in_process  # noqa: PLC0415 - names only until it is run
     from bulletin.roles.server.service import Server, Wiring  # noqa: PLC0415 - names only until it is run
 
-    return Server(
+    server = Server(
         Wiring(
             name=options["name"],
             listen=options["listen"],
@@ -108,3 +109,4 @@ def makeService(options: Options) -> "Server":
         clock_drift_ppm=options["clock-drift"],
         http=options["http"],
     )
+    return in_process(server, options)
