@@ -86,7 +86,7 @@ class FrontXSub(Connection):
 
 
 @attrs.define
-class _Subscriber:
+class Subscribed:
     """One connection to the XPUB.
 
     :param topics: what it subscribed to, `TOPICS_PER_CONNECTION_MAX` at most.
@@ -126,7 +126,7 @@ class BackXPub(Connection):
         self.topics_per_connection_max = topics_per_connection_max
         self.topics = 0
         """Topics of all connections together."""
-        self._subscribers: dict[int, _Subscriber] = {}
+        self._subscribers: dict[int, Subscribed] = {}
         self._gone: list[int] = []
         self._frame: Any = None
         super().__init__(transport, listen=listen, bounds=bounds)
@@ -174,7 +174,7 @@ class BackXPub(Connection):
             return  # libzmq's own, for a connection that is gone
         subscriber = self._subscribers.get(descriptor)
         if subscriber is None:
-            subscriber = self._subscribers[descriptor] = _Subscriber()
+            subscriber = self._subscribers[descriptor] = Subscribed()
         if subscriber.cut:
             return
         subscriber.waiting += 1
