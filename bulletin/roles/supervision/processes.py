@@ -22,6 +22,10 @@ OUTPUT_BYTES_MAX: Final = 16 * 1024
 WORDS_MAX: Final = 400
 """Characters of its last line that are shown."""
 
+OPTIONS: Final = "BULLETIN_"
+"""How the environment variables begin that stand for options.  Those of this process are not its children's: one
+``BULLETIN_ADVERTISE`` would be every server's."""
+
 _log = Logger()
 
 
@@ -124,7 +128,8 @@ class Processes:
         :raises OSError: it cannot be started.
         """
         line = role.command_line(self._http_ports.port(role.name))
-        environment = os.environ | {orphan.VARIABLE: "0", logs.VARIABLE: str(self._log_path(role.name))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OPTIONS)}
+        environment |= {orphan.VARIABLE: "0", logs.VARIABLE: str(self._log_path(role.name))}
         protocol = ChildProtocol(lambda death, output: self._child_ended(role.name, death, output))
         transport = self._reactor.spawnProcess(
             protocol, line[0], line, environment, childFDs={0: "w", 1: "r", 2: "r"}

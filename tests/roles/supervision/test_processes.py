@@ -110,12 +110,14 @@ class ProcessesTests(TestCase):
         self.assertEqual(log, "--- child ended with status 1: no such disk; its output was:\nno such disk\n")
 
     async def test_a_child_hears_the_end_of_its_pipe(self):
+        self.patch(os, "environ", os.environ | {"BULLETIN_ADVERTISE": "tcp://10.0.0.1:1"})
         self.pid = self.processes.spawn(
             Script(
                 "child",
                 "import os, sys\n"
                 "assert os.environ['BULLETIN_PARENT_FD'] == '0'\n"
                 "assert os.environ['BULLETIN_LOG_FILE'].endswith('child.log')\n"
+                "assert 'BULLETIN_ADVERTISE' not in os.environ\n"
                 "sys.exit(f'read {os.read(0, 1)!r}')",
             )
         )
