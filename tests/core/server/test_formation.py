@@ -3,7 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.log.founding import FoundingDocument, Member
-from bulletin.core.server.formation import EXPLAIN_AFTER, INTERVAL, SILENT_AFTER, Formation
+from bulletin.core.server.formation import EAGER_INTERVAL, EXPLAIN_AFTER, INTERVAL, SILENT_AFTER, Formation
 from bulletin.core.server.notices import Notices
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import (
@@ -61,7 +61,7 @@ class FormationTests(SynchronousTestCase):
 
     def test_not_more_often_than_its_interval(self) -> None:
         self.assertIsNotNone(self.formation.tick(self.now))
-        self.time += INTERVAL / 2
+        self.time += EAGER_INTERVAL / 2
         self.assertIsNone(self.formation.tick(self.now))
 
     def test_a_reference_that_does_not_know_it_is_asked_for_the_rank_again(self) -> None:
