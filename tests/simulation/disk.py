@@ -43,9 +43,10 @@ class Content:
                 assert entry.index == len(self.entries) + 1, "a gap on the disk"
                 self.entries.append(entry)
             self.incarnations.update(persist.incarnations)
-            self.trusted_from = persist.trusted_from
         assert applied <= len(self.entries), "applied beyond the log"
         self.applied = max(self.applied, applied)
+        if self.trusted_from is not None and self.applied >= self.trusted_from:
+            self.trusted_from = None
 
     def copy(self) -> "Content":
         return attrs.evolve(self, entries=list(self.entries), incarnations=dict(self.incarnations))

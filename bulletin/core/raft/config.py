@@ -31,7 +31,8 @@ class Config:
     :param append_bytes_max: bodies in one ``Append``; a single larger entry travels alone.
     :param inflight_messages_max: unanswered ``Append`` messages with entries per follower.
     :param inflight_bytes_max: bodies in them; the window closes once this is reached.
-    :param uncommitted_bytes_max: operations a leader has taken and not yet committed; it takes none beyond.
+    :param uncommitted_bytes_max: operations a leader has taken and not yet committed; it takes none beyond, but for
+        a single batch that is larger and comes alone.
     :param entry_bytes_max: a batch is cut into entries of at most this size; a single larger operation stands alone.
     :param gather_bytes_max: while an earlier entry is being synced, operations gather up to this size …
     :param gather_seconds_max: … and for at most this long.

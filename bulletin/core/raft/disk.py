@@ -53,7 +53,7 @@ class Disk:
         """The write that makes all incarnations seen durable."""
         return self.following if self._incarnations else self._remembered_sequence
 
-    def take(self, log: RaftLog, now: float, trusted_from: int | None = None) -> Persist | None:
+    def take(self, log: RaftLog, now: float) -> Persist | None:
         """What must be stored next, if anything."""
         if not (self._hard_changed or self._incarnations or log.has_unstored):
             return None
@@ -65,7 +65,6 @@ class Disk:
             truncate_after=truncate_after,
             entries=entries,
             incarnations=tuple(sorted(self._incarnations.items())),
-            trusted_from=trusted_from,
         )
         if self._hard_changed:
             self._hard_sequence = sequence

@@ -183,7 +183,7 @@ class Node:
         if state.leads:
             self._replication.flush()
             self._transfer.advance()
-        persist = state.disk.take(state.log, state.now, state.trusted_from)
+        persist = state.disk.take(state.log, state.now)
         committed = state.log.after(state.delivered, state.commit)
         state.delivered = state.commit
         invariants.assert_cheap(state)

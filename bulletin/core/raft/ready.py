@@ -35,7 +35,6 @@ class Persist:
     :param truncate_after: entries above this index are dropped first, or None.
     :param entries: to be appended; consecutive.
     :param incarnations: (member, highest incarnation seen of it) that changed.
-    :param trusted_from: as in :class:`Restored`, for as long as it holds: a start after this write must be told it again.
     """
 
     sequence: int
@@ -43,7 +42,6 @@ class Persist:
     truncate_after: int | None = None
     entries: tuple[Entry, ...] = ()
     incarnations: tuple[tuple[bytes, int], ...] = ()
-    trusted_from: int | None = None
 
 
 @attrs.frozen

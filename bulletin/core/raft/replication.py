@@ -71,10 +71,13 @@ class Replication:
         return self._uncommitted_bytes + self._gathered_bytes
 
     def gather(self, operations: Sequence[Operation]) -> bool:
-        """Take operations for the next entry; False if the uncommitted tail is full, or one is too large."""
+        """Take operations for the next entry.
+
+        :returns: False if the uncommitted tail is full (an empty one takes any number), or one is too large for an entry.
+        """
         sizes = [size_of(operation) for operation in operations]
-        size = sum(sizes)
-        full = self.uncommitted_bytes + size > self._state.config.uncommitted_bytes_max
+        size, under_way = sum(sizes), self.uncommitted_bytes
+        full = under_way > 0 and under_way + size > self._state.config.uncommitted_bytes_max
         if full or max(sizes, default=0) > BATCH_BYTES_MAX:
             self._counters.count("proposals_refused_full", len(operations))
             return False

@@ -405,8 +405,6 @@ class Script:
         parts.extend(map(self._entry, persist.entries))
         for member, start in persist.incarnations:
             parts.append(f"{_start(start)} of {self.numbers[member]}")
-        if persist.trusted_from is not None:
-            parts.append(f"untrusted to {persist.trusted_from}")
         return " ".join(parts)
 
     def _entry(self, entry: Entry) -> str:

@@ -1,0 +1,65 @@
+"""The founding document: the same bytes everywhere, or none."""
+
+import attrs
+import msgpack
+from hypothesis import given, settings, strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.core.log.entry import NO_HASH, EntryKind, intact
+from bulletin.core.log.founding import FoundingDocument, Member
+
+DOCUMENT = FoundingDocument(
+    b"c" * 16,
+    (Member(b"1" * 16, "a", "tcp://127.0.0.1:1", 1), Member(b"2" * 16, "b", "tcp://127.0.0.1:2", 2)),
+)
+
+
+class FoundingTests(SynchronousTestCase):
+    def test_round_trip(self) -> None:
+        """Bytes and document are one and the same."""
+        self.assertEqual(FoundingDocument.decode(DOCUMENT.encode()), DOCUMENT)
+
+    def test_entry(self) -> None:
+        """It is entry 1 of term 1 of the log that it names."""
+        entry = DOCUMENT.entry()
+        self.assertEqual((entry.index, entry.term, entry.kind), (1, 1, EntryKind.FOUNDING))
+        self.assertTrue(intact(entry, NO_HASH, DOCUMENT.identity))
+
+    def test_implausible(self) -> None:
+        """No members, two of a kind, a short id: refused."""
+        one = DOCUMENT.members[0]
+        for document in (
+            attrs.evolve(DOCUMENT, members=()),
+            attrs.evolve(DOCUMENT, members=(one, one)),
+            attrs.evolve(DOCUMENT, members=(one, attrs.evolve(one, member=b"9" * 16))),
+            attrs.evolve(DOCUMENT, cluster=b"c"),
+            attrs.evolve(DOCUMENT, members=(attrs.evolve(one, member=b"1"),)),
+        ):
+            with self.assertRaises(ValueError):
+                FoundingDocument.decode(document.encode())
+
+    def test_another_format(self) -> None:
+        """A version that is not known is not guessed at."""
+        fields = msgpack.unpackb(DOCUMENT.encode())
+        fields[0] = 2
+        with self.assertRaises(ValueError):
+            FoundingDocument.decode(msgpack.packb(fields))
+
+    @settings(deadline=None, max_examples=200, derandomize=True)
+    @given(st.binary(max_size=80))
+    def test_any_bytes(self, data) -> None:
+        """Whatever the bytes are, nothing but a ValueError is raised."""
+        with self.assertRaises(ValueError):
+            FoundingDocument.decode(data)
+
+    @settings(deadline=None, max_examples=100, derandomize=True)
+    @given(st.integers(0, 200), st.binary(max_size=3))
+    def test_damaged_bytes(self, place, patch) -> None:
+        """A document with a patch in it is itself or refused."""
+        data = DOCUMENT.encode()
+        damaged = data[:place] + patch + data[place + len(patch) :]
+        try:
+            decoded = FoundingDocument.decode(damaged)
+        except ValueError:
+            return
+        self.assertEqual(decoded.encode(), damaged)
