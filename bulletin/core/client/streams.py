@@ -147,7 +147,7 @@ class Progress:
             limit = min(max(1, self.last), PAGE_POSTS_MAX)
         else:
             since = self.next - 1
-            until = min(self.buffer, default=self.head + 1)
+            until = min(self.buffer, default=self.next + PAGE_POSTS_MAX)
             limit = min(max(1, until - self.next), PAGE_POSTS_MAX)
         return PageQuery(self.stream.kind, self.stream.name, None, since, None, limit)
 
