@@ -274,7 +274,7 @@ class Board:
         sender = self._judge_name(StreamKind.INBOX, command.user, "user")
         if sender.refused is not None:
             return sender
-        return _Verdict(registers=sender.registers, stream=stream)
+        return _Verdict(None, "", False, sender.registers, stream)
 
     def _judge_name(self, kind: StreamKind, name: str, field: str) -> _Verdict:
         """Whether there is, or may come to be, a user or a channel of this name."""
@@ -292,36 +292,36 @@ class Board:
         seq = stream.seq + 1
         chain = chain_post(
             stream.previous(),
-            seq=seq,
-            id=command.operation.id,
-            user=command.user,
-            proof=command.proof,
-            timestamp=command.timestamp,
-            sent=command.sent,
-            clock=self._clock,
-            received=received,
-            uncertainty=uncertainty,
-            text=text_hash(command.salt, command.message),
+            seq,
+            command.operation.id,
+            command.user,
+            command.proof,
+            command.timestamp,
+            command.sent,
+            self._clock,
+            received,
+            uncertainty,
+            text_hash(command.salt, command.message),
         )
         stream.seq = seq
         stream.chain = chain
         stream.received = received
         return Post(
-            kind=stream.kind,
-            stream=stream.name,
-            seq=seq,
-            position=position,
-            id=command.operation.id,
-            user=command.user,
-            message=command.message,
-            salt=command.salt,
-            timestamp=command.timestamp,
-            sent=command.sent,
-            clock=self._clock,
-            received=received,
-            uncertainty=uncertainty,
-            chain=chain,
-            proof=command.proof,
+            stream.kind,
+            stream.name,
+            seq,
+            position,
+            command.operation.id,
+            command.user,
+            command.message,
+            command.salt,
+            command.timestamp,
+            command.sent,
+            self._clock,
+            received,
+            uncertainty,
+            chain,
+            command.proof,
         )
 
     def _cover(self, outcome: Outcome, key: bytes, content: bytes) -> None:

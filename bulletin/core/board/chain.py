@@ -41,7 +41,6 @@ def text_hash(salt: bytes, text: str) -> bytes:
 
 def chain_post(
     previous: bytes,
-    *,
     seq: int,
     id: str,  # noqa: A002 - the field's name everywhere
     user: str,
@@ -68,16 +67,16 @@ def chain_after(previous: bytes, post: Post) -> bytes:
     """What ``post.chain`` has to be, where ``previous`` is the hash before it."""
     return chain_post(
         previous,
-        seq=post.seq,
-        id=post.id,
-        user=post.user,
-        proof=post.proof,
-        timestamp=post.timestamp,
-        sent=post.sent,
-        clock=post.clock,
-        received=post.received,
-        uncertainty=post.uncertainty,
-        text=text_hash(post.salt, post.message),
+        post.seq,
+        post.id,
+        post.user,
+        post.proof,
+        post.timestamp,
+        post.sent,
+        post.clock,
+        post.received,
+        post.uncertainty,
+        text_hash(post.salt, post.message),
     )
 
 

@@ -57,8 +57,9 @@ def session_id(operation: OperationId) -> SessionId | None:
     match = _SESSION_ID.fullmatch(operation.id)
     if match is None:
         return None
-    number = int(match[2])
-    return SessionId(operation.user, match[1], number) if number <= NUMBER_MAX else None
+    session, digits = match.groups()
+    number = int(digits)
+    return SessionId(operation.user, session, number) if number <= NUMBER_MAX else None
 
 
 def operation_key(operation: OperationId) -> bytes:
@@ -185,10 +186,11 @@ class Sessions:
 
     def expired(self, session: SessionId) -> bool:
         """Whether an operation that is not remembered may have been evicted: it must not be run."""
-        return any(
-            name == session.session and session.number <= highest
-            for name, highest, _ in self._of(session.user)
-        )
+        highest: int
+        for name, highest, _ in self._of(session.user):
+            if name == session.session:
+                return session.number <= highest
+        return False
 
     def evicted(self, session: SessionId, ordinal: int) -> tuple[SessionRow, ...]:
         """Note that an operation was evicted to make room for the one of this ordinal; the rows that say so."""

@@ -490,7 +490,7 @@ class Properties(SynchronousTestCase):
             if head is not None:
                 self.assertEqual((head.seq, head.received), heads.get((kind, name), (0, 0.0)))
 
-    @settings(deadline=None, derandomize=True, max_examples=150)
+    @settings(deadline=None, derandomize=True, max_examples=100)
     @given(drawn_entries, st.integers(0, 20), st.integers(1, 6), st.integers(0, 3))
     def test_a_board_restored_anywhere_goes_on_as_the_one_that_wrote_the_rows(
         self, entries, cut, window, spare
@@ -599,7 +599,7 @@ class SameEverywhere(SynchronousTestCase):
     def test_the_process_does_not_matter(self):
         here = golden()
         code = "import sys; from tests.core.board.test_board import golden; sys.stdout.buffer.write(b''.join(golden()))"
-        for seed in ("0", "1", "4242"):
+        for seed in ("0", "4242"):
             with self.subTest(seed):
                 made = subprocess.run(
                     [sys.executable, "-c", code],

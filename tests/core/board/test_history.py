@@ -197,14 +197,14 @@ class EarlyEnds(SynchronousTestCase):
 
 
 class Properties(SynchronousTestCase):
-    @settings(deadline=None, derandomize=True, max_examples=200)
+    @settings(deadline=None, derandomize=True, max_examples=120)
     @given(st.lists(texts, max_size=20), cursors, cursors, limits, budgets)
     def test_a_page_of_a_stream_is_what_its_definition_says(self, messages, since, before, limit, budget):
         posts = [post(seq, message) for seq, message in enumerate(messages, 1)]
         query = channel(since, before, limit)
         self.assertEqual(read(posts, query, budget), expected(posts, query, lambda post: post.seq, budget))
 
-    @settings(deadline=None, derandomize=True, max_examples=200)
+    @settings(deadline=None, derandomize=True, max_examples=120)
     @given(
         st.lists(st.tuples(st.sampled_from(("ana", "bia", "caio")), st.booleans(), texts), max_size=25),
         cursors,

@@ -54,7 +54,7 @@ class Streams(SynchronousTestCase):
         self.assertEqual((*state.heads(INBOX), *state.heads(CHANNEL)), heads)
 
     def test_what_stands_for_the_chain_of_no_posts_does_not_matter(self):
-        state = State(9, 9, [StreamState(1, INBOX, "ana", 5, 0, b"", 0.0)])
+        state = State(9, 9, [StreamState(1, INBOX, "ana", 5, 0, b"x" * 32, 0.0)])
         self.assertEqual(next(state.heads(INBOX)).chain, chain_start(INBOX, "ana"))
 
     def test_heads_with_a_gap_or_a_name_twice_are_refused(self):
