@@ -1,0 +1,156 @@
+"""The client's command line."""
+
+import io
+import sys
+
+from twisted.python import usage
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.roles.client.options import COMMANDS, Options, language, stay_in_foreground
+
+
+class Parsed(SynchronousTestCase):
+    def parse(self, *arguments, **environment):
+        options = Options(environment)
+        options.parseOptions(arguments)
+        return options
+
+    def refused(self, *arguments, **environment):
+        """The one line of a mistake in the outer options, or the status and the line of one in the command's."""
+        err = io.StringIO()
+        self.patch(sys, "stderr", err)
+        try:
+            self.parse(*arguments, **environment)
+        except usage.UsageError as error:
+            return str(error)
+        except SystemExit as end:
+            self.assertEqual(end.code, 2)
+            self.assertEqual(len(err.getvalue().splitlines()), 1)
+            return err.getvalue().strip()
+        raise AssertionError(f"{arguments} was taken")
+
+    def test_defaults(self):
+        options = self.parse("users")
+        self.assertEqual(options["broker"], ("tcp://127.0.0.1:5555",))
+        self.assertEqual(options["proxy"], ("tcp://127.0.0.1:5558",))
+        self.assertEqual(
+            (options["timeout"], options["lang"], options["json"], options["user"]), (5.0, "en", False, None)
+        )
+
+    def test_every_command(self):
+        """Each command that is listed can be parsed with what it says that it needs."""
+        for name, parser, _ in COMMANDS:
+            given = [f"word{number}" for number, _ in enumerate(parser.arguments)]
+            options = self.parse("--user", "ana", name, *given)
+            self.assertEqual(options.subCommand, name)
+
+    def test_before_and_after(self):
+        """Options for all commands may stand on either side; nearer to the end wins, and over the environment."""
+        options = self.parse(
+            "--user", "ana", "--timeout", "2", "users", "--user", "bia", "--json", BULLETIN_USER="caio"
+        )
+        self.assertEqual((options["user"], options["timeout"], options["json"]), ("bia", 2.0, True))
+        self.assertEqual(self.parse("--user", "ana", "users", BULLETIN_USER="caio")["user"], "ana")
+        self.assertEqual(self.parse("users", BULLETIN_USER="caio")["user"], "caio")
+
+    def test_own_environment(self):
+        self.assertEqual(self.parse("history", "geral", BULLETIN_LIMIT="7").command["limit"], 7)
+
+    def test_several_endpoints(self):
+        options = self.parse("--broker", "tcp://a:1,tcp://b:2", "users")
+        self.assertEqual(options["broker"], ("tcp://a:1", "tcp://b:2"))
+
+    def test_text_that_looks_like_an_option(self):
+        """After the first argument everything is an argument."""
+        options = self.parse("publish", "--user", "ana", "geral", "--json")
+        self.assertEqual(options.command.given, {"CHANNEL": "geral", "TEXT": "--json"})
+        self.assertFalse(options["json"])
+
+    def test_page(self):
+        command = self.parse("history", "--since", "0", "--limit", "3", "--local", "geral").command
+        self.assertEqual((command["since"], command["before"], command["limit"]), (0, None, 3))
+        self.assertTrue(command["local"])
+
+    def test_tail(self):
+        command = self.parse("tail", "--limit", "0", "geral", "outro", "geral").command
+        self.assertEqual(
+            (command.channels, command["limit"], command["count"]), (("geral", "outro"), 0, None)
+        )
+
+    def test_standard_input(self):
+        for data, text in (
+            (b"oi\n", "oi"),
+            (b"ol\xc3\xa1\r\n", "olá"),
+            (b"a\n\nb\n\n", "a\n\nb\n"),
+            (b"", ""),
+        ):
+            self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+            options = self.parse("--user", "ana", "publish", "geral", "-")
+            self.assertEqual(options.command.given["TEXT"], text)
+        for data in (b"\xff", b"x" * 70_000):
+            self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+            self.assertIn("tandard input", self.refused("--user", "ana", "send", "bia", "-"))
+
+    def test_mistakes(self):
+        for arguments, words in (
+            ([], "a command is missing"),
+            (["nope"], "Unknown command"),
+            (["interactive"], "Unknown command"),
+            (["login"], "USER"),
+            (["users", "extra"], "no argument"),
+            (["publish", "geral"], "CHANNEL and TEXT"),
+            (["publish", "geral", "oi"], "--user"),
+            (["inbox"], "--user"),
+            (["tail"], "CHANNEL"),
+            (["tail", "--since", "3", "a", "b"], "--since"),
+            (["history", "--since", "3", "--before", "9", "geral"], "exclude"),
+            (["history", "--limit", "501", "geral"], "--limit"),
+            (["--timeout", "0", "users"], "--timeout"),
+            (["--lang", "fr", "users"], "--lang"),
+            (["--broker", "tcp://*:1", "users"], "--broker"),
+            (["--nope", "users"], "nope"),
+            (["users", "--nope"], "nope"),
+            (["create", "\udcff"], "UTF-8"),
+        ):
+            self.assertIn(words.lower(), self.refused(*arguments).lower())
+
+    def test_language(self):
+        for environment, expected in (
+            ({}, "en"),
+            ({"LANG": "pt_BR.UTF-8"}, "pt"),
+            ({"LANG": "pt_BR.UTF-8", "LC_ALL": "C"}, "en"),
+            ({"LANG": "C", "LC_MESSAGES": "pt_PT"}, "pt"),
+            ({"LANG": "", "LC_ALL": ""}, "en"),
+        ):
+            self.assertEqual(language(environment), expected)
+        self.assertEqual(self.parse("users", LANG="pt_BR")["lang"], "pt")
+        self.assertEqual(self.parse("--lang", "en", "users", LANG="pt_BR")["lang"], "en")
+
+    def test_help(self):
+        """It says what there is, and nothing that there is not."""
+        text = str(Options({}))
+        for name, _, _ in COMMANDS:
+            self.assertIn(name, text)
+        self.assertNotIn("interactive", text)
+        self.assertNotIn("mktap", text)
+
+
+class Foreground(SynchronousTestCase):
+    def test_twistd(self):
+        """It is told to stay, and to leave no file; a log that was asked for is written."""
+        twistd = {
+            "nodaemon": 0,
+            "no_save": False,
+            "pidfile": "/x/twistd.pid",
+            "logfile": None,
+            "logger": None,
+            "syslog": 0,
+        }
+        asked = {**twistd, "logfile": "client.log"}
+        stay_in_foreground(twistd)
+        self.assertTrue(twistd["nodaemon"] and twistd["no_save"])
+        self.assertEqual(
+            (twistd["pidfile"], twistd["logger"]), ("", "bulletin.roles.client.process.silent_log")
+        )
+        stay_in_foreground(asked)
+        self.assertIsNone(asked["logger"])
