@@ -49,6 +49,12 @@ LEADERLESS: Final = 1.5
 HAND_OVER_AGAIN: Final = 1.0
 """Seconds after which a hand-over that did not come about is tried again."""
 
+WRITE_SECONDS: Final = 0.05
+"""How long applied rows wait for an entry to be stored with; nobody needs them in the tables meanwhile."""
+
+WRITE_OPERATIONS: Final = 1024
+"""Applied operations that wait so at most."""
+
 
 @attrs.frozen
 class Turn:
@@ -57,6 +63,9 @@ class Turn:
     persist: Persist | None
     applied: Applied | None
     fetches: tuple[Fetch, ...]
+
+
+NO_TURN: Final = Turn(None, None, ())
 
 
 class Member:
@@ -110,6 +119,8 @@ class Member:
         self._led_at = now.monotonic
         self._handed_over_at = float("-inf")
         self._finished: list[Finished] = []
+        self._unwritten: list[Outcome] = []
+        self._unwritten_since: float | None = None
         lamport.restore(tables.marks.clock)
 
     @property
@@ -190,10 +201,29 @@ class Member:
         send = self.peers.send
         for recipient, message in ready.messages:
             send(recipient, message)
-        applied = self._apply(ready, self.log.follow(), now)
+        self._apply(ready, self.log.follow(), now)
         self.readiness.advance(self.applied, now, led=self.led)
         self.queries.advance(self.applied, self.written)
-        return Turn(ready.persist, applied, ready.fetches)
+        return Turn(ready.persist, self._due_rows(ready.persist, now), ready.fetches)
+
+    def _due_rows(self, persist: Persist | None, now: Instant) -> Applied | None:
+        """What was applied and has to be written now.
+
+        Rows need no sync and can be derived again, so they wait for the next entries and go into the same
+        transaction; unless a reader waits for them, or they are many, or old.
+        """
+        since = self._unwritten_since
+        if since is None or not (
+            persist is not None
+            or self.queries.waits_for_tables
+            or now.monotonic - since >= WRITE_SECONDS
+            or len(self._unwritten) >= WRITE_OPERATIONS
+        ):
+            return None
+        applied = self.board.applied(self._unwritten)
+        self._unwritten = []
+        self._unwritten_since = None
+        return applied
 
     def take_finished(self) -> list[Finished]:
         """The requests that were finished since the last call."""
@@ -202,28 +232,29 @@ class Member:
         self._finished = []
         return finished
 
-    def _apply(self, ready: Ready, events: Sequence[LogEvent], now: Instant) -> Applied | None:
-        outcomes: list[Outcome] = []
+    def _apply(self, ready: Ready, events: Sequence[LogEvent], now: Instant) -> None:
         for event in events:
             match event:
                 case Committed():
-                    outcomes.append(self._apply_one(event, now))
+                    self._unwritten.append(self._apply_one(event, now))
                 case ProposalFailed():
                     finished = self.proposals.failed(event)
                     if finished is not None:
                         self._finished.append(finished)
-                case BarrierPassed():
-                    if not self.readiness.passed(event):
-                        self.queries.passed(event)
-                case BarrierFailed():
-                    if not self.readiness.failed(event):
-                        self.queries.failed(event)
-        if not ready.committed:
-            return None
-        self._close(ready.committed[-1].index)
-        applied = self.board.applied(outcomes)
-        self._lamport.restore(applied.marks.clock)
-        return applied
+                case _:
+                    self._barrier(event)
+        if ready.committed:
+            self._close(ready.committed[-1].index)
+            self._lamport.restore(self.board.marks().clock)
+            if self._unwritten_since is None:
+                self._unwritten_since = now.monotonic
+
+    def _barrier(self, event: BarrierPassed | BarrierFailed) -> None:
+        if isinstance(event, BarrierPassed):
+            if not self.readiness.passed(event):
+                self.queries.passed(event)
+        elif not self.readiness.failed(event):
+            self.queries.failed(event)
 
     def _apply_one(self, event: Committed, now: Instant) -> Outcome:
         before = index_of(event.position) - 1

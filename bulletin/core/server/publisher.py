@@ -72,8 +72,9 @@ class Publisher:
             heads = [Head(kind, stream, seq) for (kind, stream), (seq, _) in self._heads.items()]
             self._waiting.extend(write_heads(heads, self._lamport.tick(), now.wall))
 
-    def take(self) -> tuple[Frames, ...]:
+    def take(self) -> list[Frames]:
         """What is to be published now.  Bounded: by what a turn answers, and by :data:`HEADS_MAX`."""
-        taken = tuple(self._waiting)
-        self._waiting.clear()
+        if not self._waiting:
+            return []
+        taken, self._waiting = self._waiting, []
         return taken

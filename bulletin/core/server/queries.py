@@ -92,6 +92,11 @@ class Queries:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def waits_for_tables(self) -> bool:
+        """Whether a page waits for what was applied to be in the tables."""
+        return bool(self._writing)
+
     def admit(self, admitted: Admitted) -> Refusal | None:
         """Take a read, or say why not."""
         query = admitted.request

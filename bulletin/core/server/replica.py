@@ -22,11 +22,11 @@ from bulletin.core.server.admission import Admission, Refused
 from bulletin.core.server.answers import Answers, Finished
 from bulletin.core.server.brokers import PATIENCE, Brokers
 from bulletin.core.server.formation import Formation
-from bulletin.core.server.member import Member, Turn
+from bulletin.core.server.member import NO_TURN, Member, Turn
 from bulletin.core.server.notices import Notices
 from bulletin.core.server.publisher import Publisher
 from bulletin.core.server.status import ServerStatus, status_of
-from bulletin.core.server.work import StoreWrite, Work
+from bulletin.core.server.work import PageRead, StoreWrite, Work
 from bulletin.core.wire.broker import BrokerHeartbeat, Request, Requests, ToServer
 from bulletin.core.wire.peers import PeerFrame
 from bulletin.core.wire.reference import Addressed
@@ -101,6 +101,7 @@ class Replica:
         """This server's identity: the random id on its disk."""
         self._rng = rng
         self._last = now.monotonic
+        self._now = now
         self._tokens = count(1)
         self.lamport = LamportClock()
         self.time = CorrectedClock(now, settings.clock_offset, settings.clock_drift_ppm)
@@ -242,43 +243,59 @@ class Replica:
 
     # What goes out
 
+    @property
+    def waits_for_tables(self) -> bool:
+        """Whether something is to be done when applied rows, and nothing else, have been written."""
+        return self.member is not None and self.member.queries.waits_for_tables
+
     def ready(self, now: Instant) -> Work:
         """Everything that is to be done since the last call, for all that came in since then."""
         self._observe(now)
-        turn = Turn(None, None, ())
+        self._now = now
+        turn = NO_TURN
+        frames: list[PeerFrame] = []
+        pages: list[PageRead] = []
         member = self.member
         if member is not None and self._fatal is None:
-            before = member.peers.checkpoints.latest
-            try:
-                turn = member.turn(now)
-            except (Diverged, CannotApply) as error:
-                self._stop(str(error))
-            if member.peers.checkpoints.latest is not before:
-                self._compare(member, now)
-            self._finished += member.take_finished()
+            turn = self._turn(member, now)
+            pages = member.queries.take_pages()
         if self._fatal is not None:
             return Work(events=self._notices.take(), fatal=self._fatal)
+        if member is not None:
+            frames = member.peers.take(self._stamp)
         for finished in self._finished:
             self.brokers.reply(finished.caller.broker, self.answers.reply(finished, now))
         self._finished = []
         asked, self._asked = self._asked, []
-
-        def stamp() -> tuple[int, float]:
-            return self.lamport.tick(), self.time.read(now)
-
+        write = None
+        if turn.persist is not None or turn.applied is not None:
+            write = StoreWrite(turn.persist, turn.applied)
         return Work(
             found=self.formation.take(),
-            write=None
-            if turn.persist is None and turn.applied is None
-            else StoreWrite(turn.persist, turn.applied),
-            frames=() if member is None else tuple(member.peers.take(stamp)),
-            to_brokers=tuple(self.brokers.take(stamp, now)),
+            write=write,
+            frames=frames,
+            to_brokers=self.brokers.take(self._stamp, now),
             publications=self.publisher.take(),
-            pages=() if member is None else tuple(member.queries.take_pages()),
+            pages=pages,
             fetches=turn.fetches,
-            to_reference=tuple(asked),
+            to_reference=asked,
             events=self._notices.take(),
         )
+
+    def _turn(self, member: Member, now: Instant) -> Turn:
+        before = member.peers.checkpoints.latest
+        turn = NO_TURN
+        try:
+            turn = member.turn(now)
+        except (Diverged, CannotApply) as error:
+            self._stop(str(error))
+        if member.peers.checkpoints.latest != before:
+            self._compare(member, now)
+        self._finished += member.take_finished()
+        return turn
+
+    def _stamp(self) -> tuple[int, float]:
+        return self.lamport.tick(), self.time.read(self._now)
 
     def impediment(self) -> str | None:
         """Why this server takes no requests, in one sentence, or None: it does."""

@@ -1,5 +1,7 @@
 """What a server wants done: the whole conversation between :class:`Replica` and its shell, seen from the core."""
 
+from collections.abc import Sequence
+
 import attrs
 
 from bulletin.core.board.history import PageQuery
@@ -65,11 +67,11 @@ class Work:
 
     found: FoundingDocument | None = None
     write: StoreWrite | None = None
-    frames: tuple[PeerFrame, ...] = ()
-    to_brokers: tuple[tuple[int, ToBroker], ...] = ()
-    publications: tuple[tuple[bytes, bytes], ...] = ()
-    pages: tuple[PageRead, ...] = ()
-    fetches: tuple[Fetch, ...] = ()
-    to_reference: tuple[Addressed, ...] = ()
-    events: tuple[Event, ...] = ()
+    frames: Sequence[PeerFrame] = ()
+    to_brokers: Sequence[tuple[int, ToBroker]] = ()
+    publications: Sequence[tuple[bytes, bytes]] = ()
+    pages: Sequence[PageRead] = ()
+    fetches: Sequence[Fetch] = ()
+    to_reference: Sequence[Addressed] = ()
+    events: Sequence[Event] = ()
     fatal: str | None = None

@@ -158,20 +158,29 @@ class Executor:
         if work.fatal is not None:
             self.fail(work.fatal + ".")
             return
-        if work.found is not None:
-            self._store.found(work.found, self._founded)
+        links = self.links
+        # What others wait for goes first: handing a write over wakes the writer's thread, which then wants the
+        # interpreter's lock that each send lets go.
+        if work.frames:
+            links.to_peers(work.frames)
+        if work.to_brokers:
+            links.to_brokers(work.to_brokers)
+        self._ask_store(work)
+        if work.publications:
+            links.publish(work.publications)
+        if work.to_reference:
+            links.to_reference(work.to_reference)
+
+    def _ask_store(self, work: Work) -> None:
         if work.write is not None:
             write = work.write
             self._store.write(write.persist, write.applied, partial(self._stored, write))
+        if work.found is not None:
+            self._store.found(work.found, self._founded)
         for fetch in work.fetches:
             self._store.fetch(fetch, partial(self._fetched, fetch.token))
         for read in work.pages:
             self._store.page(read.query, partial(self._page_read, read.token))
-        links = self.links
-        links.to_peers(work.frames)
-        links.to_brokers(work.to_brokers)
-        links.to_reference(work.to_reference)
-        links.publish(work.publications)
 
     def _founded(self, restored: Restored, tables: RestoredBoard) -> None:
         assert self.links is not None
@@ -179,7 +188,9 @@ class Executor:
         self._input(self.replica.founded, restored, tables)
 
     def _stored(self, write: StoreWrite) -> None:
-        self._input(self.replica.stored, write)
+        self._input(
+            self.replica.stored, write, acts=write.persist is not None or self.replica.waits_for_tables
+        )
 
     def _page_read(self, token: int, page: Page) -> None:
         self._input(self.replica.page_read, token, page)
@@ -189,7 +200,8 @@ class Executor:
 
     # Inside
 
-    def _input(self, function: Callable[..., None], *arguments: Any) -> None:
+    def _input(self, function: Callable[..., None], *arguments: Any, acts: bool = True) -> None:
+        """Tell the replica something; ``acts``: there may be something to do because of it."""
         if self.stopped:
             return
         try:
@@ -197,7 +209,7 @@ class Executor:
         except Exception:  # noqa: BLE001 - logged; going on with a broken invariant could answer wrongly
             self._break()
             return
-        if self._scheduled is None:
+        if acts and self._scheduled is None:
             self._scheduled = self._reactor.callLater(0, self.turn)
 
     def _break(self) -> None:

@@ -4,6 +4,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
+from bulletin.core.raft.ready import Persist
 from bulletin.core.server.work import Event, StoreWrite, Work
 from bulletin.core.wire import broker as broker_wire
 from bulletin.core.wire.broker import BrokerHeartbeat, ServerHeartbeat
@@ -14,6 +15,7 @@ class Replica:
     """Notes its inputs; wants done what the test says."""
 
     member_id = b"m" * 16
+    waits_for_tables = False
 
     def __init__(self):
         self.inputs = []
@@ -103,7 +105,7 @@ class ExecutorTests(SynchronousTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_what_the_store_has_done_comes_back(self):
-        write = StoreWrite(None, None)
+        write = StoreWrite(Persist(1), None)
         self.replica.work = [Work(write=write)]
         self.executor.tick()
         self.reactor.advance(0)
@@ -111,6 +113,15 @@ class ExecutorTests(SynchronousTestCase):
         self.assertEqual(self.replica.inputs[-1], ("stored", write))
         self.reactor.advance(0)
         self.assertEqual(self.replica.turns, 2)
+
+    def test_rows_that_nobody_waits_for_cause_no_turn(self):
+        for waits in (False, True):
+            self.replica.waits_for_tables = waits
+            self.replica.work = [Work(write=StoreWrite(None, None))]
+            self.executor.tick()
+            self.reactor.advance(0)
+            self.store.asked.pop()()
+            self.assertEqual(len(self.reactor.getDelayedCalls()), int(waits))
 
     def test_what_cannot_be_read_is_counted_and_dropped(self):
         for parts in ([], [b""], [b"\xc1"], [b"a", b"b"], [broker_wire.encode(ServerHeartbeat(1, 1, 1.0))]):
