@@ -77,7 +77,7 @@ class Cluster:
 
     @property
     def trace(self) -> str:
-        """A hash over all that happened."""
+        """A hash over all that happened; the run must have been told to keep it."""
         return self._digest.hexdigest()
 
     # --- phases ---

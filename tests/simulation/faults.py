@@ -193,12 +193,12 @@ class Faults:
     def _lost_tail(self) -> None:
         """One disk at a time: the others must still hold what was acknowledged."""
         victim = self._victim()
-        if len(self._cluster.servers) < 3 or any(
-            server.disk.durable.trusted_from is not None for server in self._cluster.servers
-        ):
+        servers = self._cluster.servers
+        if len(servers) < 3 or any(server.damaged for server in servers):
             return
         if victim.port is not None:
             self._cluster.crash(victim)
         last = victim.disk.durable.last_index
-        victim.disk.lose_tail(self._rng.randint(max(1, last - 5), last))
+        if last > 1:
+            victim.disk.lose_tail(self._rng.randint(max(1, last - 5), last - 1))
         self._ending(lambda: victim.port is None and victim.start())

@@ -28,7 +28,8 @@ class Mutant:
     :param words: what is replaced …
     :param bug: … and by what.
     :param scenario: a scenario whose output changes with it, or None.
-    :param seed: a seed that a checker stops with it, or None.
+    :param seed: a seed that a checker stops with it, or None: scenarios find what chance finds once in a thousand runs.
+    :param check: the checker's promise.
     """
 
     owner: type
@@ -37,6 +38,7 @@ class Mutant:
     bug: str
     scenario: str | None = None
     seed: int | None = None
+    check: str = ""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -62,6 +64,8 @@ MUTANTS = {
         "state.outbox.send(candidate, VoteReply",
         "state.outbox.send_at_once(candidate, VoteReply",
         scenario="election",
+        seed=0,
+        check="S11",
     ),
     "02 vote cleared on a step-down in the same term": Mutant(
         Election,
@@ -94,6 +98,8 @@ MUTANTS = {
         "    if reply.pre:\n",
         "    if reply.pre and state.role is not Role.CANDIDATE:\n",
         scenario="vote_stage",
+        seed=0,
+        check="W2",
     ),
     "06 entry of an old term committed by counting": Mutant(
         Replication,
@@ -108,6 +114,8 @@ MUTANTS = {
         "[log.synced, ",
         "[log.last_index, ",
         scenario="single_server",
+        seed=0,
+        check="S6",
     ),
     "08 follower acknowledges before its sync": Mutant(
         Acceptance,
@@ -115,6 +123,8 @@ MUTANTS = {
         "after, match = state.log.sequence_for(verified, state.disk.following), verified",
         "match = verified",
         scenario="conflict_only",
+        seed=0,
+        check="S11",
     ),
     "09 follower truncates on every append": Mutant(
         Acceptance,

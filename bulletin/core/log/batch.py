@@ -11,7 +11,6 @@ OPERATION_OVERHEAD_BYTES = 16
 """What an operation costs in a body beside its key and payload, at most."""
 
 _BODY_BYTES_MAX = BATCH_BYTES_MAX + 64 * 1024
-_PAIR = 2
 
 
 def size_of(operation: Operation) -> int:
@@ -43,14 +42,12 @@ def decode_batch(body: bytes) -> list[tuple[bytes, bytes]]:
         )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise ValueError(f"the batch is damaged: {error}") from error
-    if not isinstance(pairs, tuple) or not all(
-        isinstance(pair, tuple)
-        and len(pair) == _PAIR
-        and isinstance(pair[0], bytes)
-        and isinstance(pair[1], bytes)
-        for pair in pairs
-    ):
-        raise ValueError("the batch is not a list of keys and payloads")
+    try:
+        for key, payload in pairs:
+            if type(key) is not bytes or type(payload) is not bytes:
+                raise ValueError("a key or a payload in the batch is not bytes")
+    except TypeError as error:
+        raise ValueError("the batch is not a list of keys and payloads") from error
     return list(pairs)
 
 

@@ -293,6 +293,7 @@ def _restore(
         hard_state = HardState(log.last_term)  # nobody votes in the founding's term
     if not log.base <= restored.applied <= log.last_index:
         raise ValueError("entries that are not applied are missing")
+    covered = restored.trusted_from is not None and restored.applied >= restored.trusted_from
     disk = Disk(hard_state)
     return State(
         config=config,
@@ -307,7 +308,7 @@ def _restore(
         commit=restored.applied,
         applied=restored.applied,
         delivered=restored.applied,
-        trusted_from=restored.trusted_from,
+        trusted_from=None if covered else restored.trusted_from,
     )
 
 

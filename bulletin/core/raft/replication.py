@@ -216,8 +216,8 @@ class Replication:
         """A follower has answered an append of this term."""
         state, log = self._state, self._state.log
         progress = self.followers.get(peer)
-        if progress is None or reply.match > log.last_index or reply.round > self.round:
-            return
+        if progress is None or reply.match > log.last_index or reply.round > progress.round_sent:
+            return  # not to what was sent in this term, since this start of the follower
         progress.answered_at = state.now
         if reply.round > 0:
             progress.heard_at = state.now

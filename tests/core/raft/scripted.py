@@ -274,12 +274,14 @@ class Script:
         for link in self._chosen(where):
             waiting = self.links.get(link, deque())
             for _ in range(int(count) if count else len(waiting)):
+                assert waiting, "no message to deliver"
                 self._arrive(*link, waiting.popleft())
 
     def do_drop(self, where: str = "", count: str = "") -> None:
         for link in self._chosen(where):
             waiting = self.links.get(link, deque())
             for _ in range(int(count) if count else len(waiting)):
+                assert waiting, "no message to drop"
                 waiting.popleft()
 
     def do_double(self, where: str) -> None:
@@ -288,6 +290,7 @@ class Script:
 
     def do_keep(self, where: str, name: str) -> None:
         link = self._chosen(where)[0]
+        assert self.links.get(link), "no message to keep"
         self.kept[name] = (*link, self.links[link].popleft())
 
     def do_replay(self, name: str) -> None:

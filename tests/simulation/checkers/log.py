@@ -13,6 +13,8 @@ class Log(Checker):
 
     def turned(self, server, ready, events) -> None:
         if ready.persist is not None:
+            if ready.persist.truncate_after is not None and server.disk.waiting > 1:
+                self.cluster.note("overwritten_while_written")
             for entry in ready.persist.entries:
                 known = self._hashes.setdefault((entry.index, entry.term), entry.hash)
                 assert known == entry.hash, f"S3: two entries {entry.index} of term {entry.term}"
@@ -38,5 +40,7 @@ class Log(Checker):
         self._leading[server.number] = term
         log = node._state.log
         last = len(self.committed)
+        if log.last_index > last + 1:
+            self.cluster.note("old_entry_survives")
         assert log.last_index >= last, "S4: a leader lacks a committed entry"
         assert log.hash_at(last) in (None, self.committed[-1]), "S4: a leader has another committed entry"

@@ -1,0 +1,43 @@
+"""Planted bugs are caught: by the scenario that was written for them, and, where one is named, by a seed."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.core.raft.scripted import play
+from tests.simulation.cluster import Cluster
+from tests.simulation.mutants import MUTANTS, Mutant
+
+SCENARIOS = Path(__file__).parents[1] / "core" / "raft" / "scenarios"
+
+
+def _test_of(mutant: Mutant):
+    def test(self) -> None:
+        text = (SCENARIOS / f"{mutant.scenario}.txt").read_text()
+        with mutant.planted():
+            try:
+                played = play(text)
+            except AssertionError:
+                played = "stopped by an invariant"
+            self.assertNotEqual(played, text, "the scenario does not notice")
+            if mutant.seed is not None:
+                with self.assertRaisesRegex(AssertionError, mutant.check):
+                    Cluster(mutant.seed).run()
+
+    return test
+
+
+class MutantTests(SynchronousTestCase):
+    """One test for each planted bug."""
+
+    def test_nothing_remains(self) -> None:
+        """When a planted bug is taken out, all is as before."""
+        for mutant in MUTANTS.values():
+            before = mutant.owner.__dict__[mutant.method]
+            with mutant.planted():
+                self.assertIsNot(mutant.owner.__dict__[mutant.method], before)
+            self.assertIs(mutant.owner.__dict__[mutant.method], before)
+
+
+for _name, _mutant in MUTANTS.items():
+    setattr(MutantTests, f"test_{_name.replace(' ', '_').replace('-', '_')}", _test_of(_mutant))

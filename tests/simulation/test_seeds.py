@@ -1,0 +1,85 @@
+"""Fixed seeds, every time; for more of them see ``__main__``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.simulation.cluster import Cluster
+from tests.simulation.faults import Options
+
+SEEDS = (0, 3, 12, 21, 34, 50)
+REGRESSIONS = Path(__file__).parent / "regressions.txt"
+SECONDS = 1.5
+"""How long faults last here; in campaigns it is longer."""
+
+
+def short(seed: int) -> Options:
+    """What the seed draws, cut short."""
+    return attrs.evolve(Options.draw(Random(seed)), seconds=SECONDS)
+
+
+def _test_of(seed: int, why: str = ""):
+    def test(self) -> None:
+        cluster = Cluster(seed) if why else Cluster(seed, short(seed))
+        try:
+            cluster.run()
+        except Exception as error:
+            length = "" if why else f", cut to {SECONDS} s"
+            raise self.failureException(
+                f"{error!r}\nseed {seed} ({cluster.options}{length})\nreplay: python -m tests.simulation --seeds {seed}"
+            ) from error
+        self.assertGreater(len(cluster.workload.acknowledged), 0)
+
+    test.__doc__ = why or "Every promise holds under the faults of this seed."
+    return test
+
+
+class SeedTests(SynchronousTestCase):
+    """One test for each seed."""
+
+
+class RegressionTests(SynchronousTestCase):
+    """Seeds that failed once."""
+
+
+for _seed in SEEDS:
+    setattr(SeedTests, f"test_{_seed}", _test_of(_seed))
+for _line in REGRESSIONS.read_text().splitlines():
+    if not _line.startswith("#"):
+        _number, _why = _line.split(maxsplit=1)
+        setattr(RegressionTests, f"test_{_number}", _test_of(int(_number), _why))
+
+
+class DeterminismTests(SynchronousTestCase):
+    def trace(self, seed: int) -> str:
+        cluster = Cluster(seed, short(seed), trace=True)
+        cluster.run()
+        return cluster.trace
+
+    def test_twice(self) -> None:
+        """The same seed is the same run, event by event; another seed is another."""
+        self.assertEqual(self.trace(3), self.trace(3))
+        self.assertNotEqual(self.trace(3), self.trace(4))
+
+    def test_whatever_the_hash_seed(self) -> None:
+        """No order comes from the hashes of strings."""
+        traces = set()
+        code = "from tests.simulation.test_seeds import *; print(DeterminismTests('trace').trace(12))"
+        for hash_seed in ("1", "2"):
+            environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+            run = subprocess.run(
+                [sys.executable, "-c", code],
+                env=environment,
+                cwd=Path(__file__).parents[2],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            traces.add(run.stdout)
+        self.assertEqual(len(traces), 1)
+        self.assertEqual(len(traces.pop()), 65)
