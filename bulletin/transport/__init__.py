@@ -17,6 +17,8 @@ What is easily got wrong here, each with a test of its own:
 - ZeroMQ's high-water mark counts messages per peer, not bytes and not frames: `bounds` says what that comes to.
 - Options are set before the first endpoint; most have no effect on one that is there already.
 - A failed bind closes its socket, or the context would wait for it at the end for ever.
+- ZMTP's heartbeats stay off, and TCP looks for half-dead peers: libzmq 4.3.5 aborts the process in ``out_event`` when a ping is
+  due, or an answer to one, on a connection that was reset while its messages wait behind the mark.
 - The modules that name no socket (`endpoints`, `bounds`, `traffic`, `rate_limit`) import no txZMQ, since importing that
   installs the reactor: an options module may use them.
 - ``XPUB_MANUAL`` does not bound what subscriptions cost: libzmq keeps each in a second trie before it asks.  So

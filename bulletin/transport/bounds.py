@@ -17,11 +17,15 @@ PUBLICATION_BYTES_MAX: Final = 256 * KIB
 class Bounds:
     """The bounds of one socket; what it holds in memory is at most peers × mark × frames × ``frame_bytes``.
 
+    Half-dead peers (cut off, or stopped for long) are noticed by TCP, not by ZMTP's own pings: libzmq 4.3.5 aborts the
+    whole process when one is due for a peer that reset its connection while its messages wait to be read.
+
     :param send_mark: messages queued for one peer before sending to it fails.
     :param receive_mark: messages of one peer read ahead of us before its TCP window closes.
     :param frame_bytes: a longer frame costs its sender the connection.
-    :param heartbeat: milliseconds between ZMTP pings, so that a half-dead peer is noticed.
-    :param patience: milliseconds of silence after a ping before the connection is given up.
+    :param keepalive: seconds of silence before TCP asks whether the peer is there, and between its three questions.
+    :param patience: milliseconds for which a peer may leave what was sent to it without acknowledging (cut off), or
+        without reading on (stopped, its window closed); then the connection is given up.
     :param handshake: milliseconds that a new connection has to finish its handshake.
     :param accept_queue: connections that wait to be accepted.
     """
@@ -29,8 +33,8 @@ class Bounds:
     send_mark: int = 1000
     receive_mark: int = 1000
     frame_bytes: int = FRAME_BYTES_MAX
-    heartbeat: int = 500
-    patience: int = 2000
+    keepalive: int = 1
+    patience: int = 3000
     handshake: int = 5000
     accept_queue: int = 512
 
@@ -38,16 +42,13 @@ class Bounds:
 BETWEEN_ROLES: Final = Bounds()
 """For sockets between the project's own processes: they are few, and dead ones matter at once."""
 
-FACING_CLIENTS: Final = Bounds(
-    receive_mark=100, frame_bytes=REQUEST_BYTES_CUT, heartbeat=10_000, patience=30_000
-)
-"""For the port that clients send requests to.  Their libraries may be too old to answer pings: patience is longer than
-the longest wait for a reply, so that an idle one is cut, and connects anew, but none loses a reply."""
+FACING_CLIENTS: Final = Bounds(receive_mark=100, frame_bytes=REQUEST_BYTES_CUT, keepalive=10, patience=30_000)
+"""For the port that clients send requests to."""
 
 FACING_PUBLISHERS: Final = Bounds(frame_bytes=4 * PUBLICATION_BYTES_MAX)
 """For the proxy's port that servers publish to."""
 
-FACING_SUBSCRIBERS: Final = Bounds(receive_mark=10, frame_bytes=128, heartbeat=10_000, patience=30_000)
+FACING_SUBSCRIBERS: Final = Bounds(receive_mark=10, frame_bytes=128, keepalive=10, patience=30_000)
 """For the proxy's port that clients subscribe at.  They have only subscriptions to send: a command of 10 bytes and the
 topic, and a handshake, which with some libraries' metadata takes 80 bytes.  ``receive_mark`` is small because XPUB
 takes all that waits from a peer at once, whether or not it is being read."""

@@ -36,6 +36,9 @@ BYTES_PER_TURN: Final = 8 * MIB
 CONNECT_MILLISECONDS: Final = 2000
 """An attempt to connect ends after this: a host that drops packets is tried anew, not waited for."""
 
+KEEPALIVES: Final = 3
+"""Unanswered questions of TCP after which a peer is gone."""
+
 PAUSE_AFTER_ERROR: Final = 0.1
 """Seconds until a socket is read again after an error that should not be."""
 
@@ -166,8 +169,11 @@ class Connection(ZmqConnection):
             (zmq.SNDHWM, bounds.send_mark),
             (zmq.RCVHWM, bounds.receive_mark),
             (zmq.MAXMSGSIZE, bounds.frame_bytes),
-            (zmq.HEARTBEAT_IVL, bounds.heartbeat),
-            (zmq.HEARTBEAT_TIMEOUT, bounds.patience),
+            (zmq.TCP_KEEPALIVE, 1),  # and the three that go with it: without them the kernel refuses it
+            (zmq.TCP_KEEPALIVE_IDLE, bounds.keepalive),
+            (zmq.TCP_KEEPALIVE_INTVL, bounds.keepalive),
+            (zmq.TCP_KEEPALIVE_CNT, KEEPALIVES),
+            (zmq.TCP_MAXRT, bounds.patience),
             (zmq.HANDSHAKE_IVL, bounds.handshake),
             (zmq.BACKLOG, bounds.accept_queue),
             (zmq.CONNECT_TIMEOUT, CONNECT_MILLISECONDS),

@@ -47,7 +47,7 @@ class Monitor(Connection):
             transport,
             connect=(address,),
             received=happened,
-            bounds=Bounds(receive_mark=EVENTS_WAITING_MAX, heartbeat=0),
+            bounds=Bounds(receive_mark=EVENTS_WAITING_MAX),
         )
 
     def messageReceived(self, parts: list[bytes]) -> None:

@@ -1,9 +1,9 @@
 """The traps of txZMQ and libzmq that `Connection` is there for, each by name."""
 
-import contextlib
 import itertools
 import os
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -362,11 +362,14 @@ class Options(Still):
                 (zmq.SNDHWM, bounds.send_mark),
                 (zmq.RCVHWM, bounds.receive_mark),
                 (zmq.MAXMSGSIZE, bounds.frame_bytes),
-                (zmq.HEARTBEAT_IVL, bounds.heartbeat),
                 (zmq.HANDSHAKE_IVL, bounds.handshake),
                 (zmq.RECONNECT_IVL, 100),
                 (zmq.RECONNECT_IVL_MAX, 1000),
-                (zmq.TCP_KEEPALIVE, -1),
+                (zmq.TCP_KEEPALIVE, 1),
+                (zmq.TCP_KEEPALIVE_IDLE, bounds.keepalive),
+                (zmq.TCP_KEEPALIVE_INTVL, bounds.keepalive),
+                (zmq.TCP_KEEPALIVE_CNT, 3),
+                (zmq.TCP_MAXRT, bounds.patience),
             ):
                 self.assertEqual(router.socket.get(option), value)
             router.close()
@@ -419,26 +422,51 @@ class OnTheWire(Loopback):
         self.addCleanup(stranger.close)
         await self.until(lambda: _ended(stranger))
 
-    async def test_a_peer_that_does_not_answer_pings_is_gone(self):
-        """As one that is stopped, or cut off: its TCP connection stays."""
+    async def test_a_peer_that_stopped_reading_is_gone_in_the_end(self):
+        """As one whose process is stopped: TCP keeps such a connection for ever, and its queue stays in memory."""
         heard = []
         router = Router(
             self.transport,
             listen=["tcp://127.0.0.1:0"],
             received=lambda envelope, _body: heard.append(envelope),
-            bounds=Bounds(heartbeat=20, patience=60),
+            bounds=Bounds(send_mark=10, patience=100),
         )
-        silent = socket.create_connection(("127.0.0.1", int(router.endpoint.rpartition(":")[2])))
-        self.addCleanup(silent.close)
-        greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(16) + b"\0" + bytes(31)
-        ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
-        silent.sendall(greeting + b"\x04" + bytes([len(ready)]) + ready)
-        read = bytearray()
-        await self.until(lambda: b"READY" in _read_into(silent, read))
-        silent.sendall(b"\x00\x05hello")
+        stopped = self.raw_dealer(router.endpoint)
+        await self.until(lambda: b"READY" in _read_into(stopped))
+        stopped.sendall(b"\x00\x05hello")
         (envelope,) = await self.until(lambda: heard)
-        self.assertIs(router.send_to(envelope, b"x"), Outcome.SENT)
+        await self.until(lambda: router.send_to(envelope, bytes(1_000_000)) is Outcome.FULL)
         await self.until(lambda: router.send_to(envelope, b"x") is Outcome.GONE)
+
+    def raw_dealer(self, endpoint):
+        """A TCP connection that has sent all of a DEALER's handshake."""
+        raw = socket.create_connection(("127.0.0.1", int(endpoint.rpartition(":")[2])))
+        self.addCleanup(raw.close)
+        raw.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(48))
+        ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
+        raw.sendall(b"\x04" + bytes([len(ready)]) + ready)
+        return raw
+
+    async def test_a_reset_behind_the_mark_does_not_end_the_process(self):
+        """With ZMTP's heartbeats libzmq fails an assertion as soon as one is due for such a connection."""
+        heard = []
+        router = Router(
+            self.transport,
+            listen=["tcp://127.0.0.1:0"],
+            received=lambda _envelope, body: heard.append(body),
+            bounds=Bounds(receive_mark=1),
+        )
+        self.assertEqual(router.socket.get(zmq.HEARTBEAT_IVL), 0)
+        router.batch = 1
+        for _ in range(20):
+            raw = self.raw_dealer(router.endpoint)
+            await self.until(lambda raw=raw: b"READY" in _read_into(raw))
+            raw.sendall(b"\0\1x" * 50)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.close()
+        peer = self.peer(zmq.DEALER, router.endpoint)
+        peer.send(b"last")
+        await self.until(lambda: [b"last"] in heard)
 
     async def test_timers_go_on_in_a_flood(self):
         """Reading until nothing is left would last as long as the flood: no heartbeat, no election timer."""
@@ -511,11 +539,15 @@ class Imports(SynchronousTestCase):
         self.assertEqual(shown.stdout, "False\n")
 
 
-def _read_into(stranger, buffer):
-    stranger.setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        buffer.extend(stranger.recv(1000))
-    return buffer
+def _read_into(raw):
+    """What can be read at the moment."""
+    raw.setblocking(False)
+    try:
+        return raw.recv(1000)
+    except BlockingIOError:
+        return b""
+    finally:
+        raw.setblocking(True)
 
 
 def _ended(stranger):
