@@ -61,7 +61,7 @@ class Election:
     def _patience(self) -> float:
         """How long to wait for a leader: the minimum, a share by rank, a share by chance."""
         state = self._state
-        share = (state.configuration.patience_of(state.member) + state.rng.random()) / 2
+        share = (state.configuration.patience_of(state.member, state.leader) + state.rng.random()) / 2
         return state.config.election_seconds_min + state.config.election_seconds_spread * share
 
     def _wait_anew(self) -> None:

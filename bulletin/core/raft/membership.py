@@ -32,8 +32,12 @@ class Configuration:
         """Everybody but ``member``, from the highest rank to the lowest."""
         return tuple(voter for voter in self.voters if voter != member)
 
-    def patience_of(self, member: bytes) -> float:
-        """0 for the highest rank, 1 for the lowest: the part of the spread that rank adds to the election timeout."""
-        if len(self.voters) == 1:
+    def patience_of(self, member: bytes, leader: bytes | None) -> float:
+        """0 for the highest rank, 1 for the lowest: the part of the spread that rank adds to the election timeout.
+
+        The leader, who will be gone when the timeout ends, is left out of the ranking.
+        """
+        ranking = [voter for voter in self.voters if voter != leader]
+        if len(ranking) == 1 or member == leader:
             return 0.0
-        return self.voters.index(member) / (len(self.voters) - 1)
+        return ranking.index(member) / (len(ranking) - 1)

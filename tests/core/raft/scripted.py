@@ -39,7 +39,8 @@ A scenario is a text file of commands, each followed by ``----``, its output, an
 ==============================  ====================================================================
 
 ``silent`` before a command suppresses its output.  Chance is taken out: it always falls in the middle, so among
-three servers the patience is 0.875 s for server 1, 0.75 s for server 2, 0.625 s for server 3.
+three servers the patience is 0.875 s for server 1, 0.75 s for server 2, 0.625 s for server 3 (without the leader, who is left
+out of the ranking: 0.625 s for the higher rank, 0.875 s for the lower).
 """
 
 from collections import deque
