@@ -1,7 +1,7 @@
 """What one transaction stores: any number of writes, in order, brought down to what is left of them at the end."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -20,6 +20,8 @@ from bulletin.core.log.entry import Entry
 from bulletin.core.raft.ready import HardState, Persist
 from bulletin.storage.hard_state import HardRecord
 from bulletin.storage.records import (
+    correspondent_key,
+    encode_correspondent,
     encode_entry,
     encode_head,
     encode_marks,
@@ -133,7 +135,7 @@ class Batch:
         self._entries: dict[int, Entry] = {}
         self._runs: dict[int, int] = {}
         self._incarnations: Final[dict[bytes, int]] = {}
-        self._conversations: Final[list[tuple[int, str, int, int]]] = []
+        self._private: Final[list[tuple[int, Post]]] = []
         self._heads: Final[dict[int, Post]] = {}
         self._sessions: Final[dict[str, SessionRow]] = {}
         self.writes: Final[list[Write]] = []
@@ -167,7 +169,7 @@ class Batch:
                     self._rows["posts"].put(post_key(number, post.seq), encode_post(number, post))
                     self._heads[number] = post
                     if post.kind is StreamKind.INBOX:
-                        self._conversations.append((number, post.user, post.clock, post.seq))
+                        self._private.append((number, post))
                 case OperationRow():
                     self._rows["operations"].put(row.ordinal, encode_operation(row))
                 case SessionRow():
@@ -176,10 +178,15 @@ class Batch:
                     self._rows["streams"].put(row.number, encode_stream(row))
         self.marks = applied.marks
 
-    def bindings(self, hard_record: bytes | None) -> tuple[Any, ...]:
+    def correspondents(self) -> tuple[str, ...]:
+        """The keys in ``correspondents`` that :meth:`bindings` has to know the counts of."""
+        return tuple({correspondent_key(number, post.user): None for number, post in self._private})
+
+    def bindings(self, hard_record: bytes | None, counts: Mapping[str, int]) -> tuple[Any, ...]:
         """The values for :data:`bulletin.storage.schema.STORE_BATCH`; to be asked for once.
 
         :param hard_record: the hard state's row, or None: it stays.
+        :param counts: of :meth:`correspondents`, before this batch; 0 where there is none.
         """
         rows = self._rows
         for index, entry in self._entries.items():
@@ -190,6 +197,7 @@ class Batch:
             rows["incarnations"].put(member.hex(), seal("incarnations", member.hex(), (incarnation,)))
         for number, post in self._heads.items():
             rows["heads"].put(number, encode_head(number, post))
+        conversations = self._conversations(dict(counts))
         for key, session in self._sessions.items():
             if session.highest is not None:
                 rows["sessions"].put(key, encode_session(session))
@@ -204,6 +212,17 @@ class Batch:
             self._truncate_after,
             forget,
             json.dumps(gone) if gone else None,
-            json.dumps(self._conversations) if self._conversations else None,
+            json.dumps(conversations) if conversations else None,
             *(value for table in BULK for value in rows[table].bindings()),
         )
+
+    def _conversations(self, counts: dict[str, int]) -> list[tuple[int, str, int, int, int]]:
+        """The rows for ``conversations``, whose numbers go on where ``counts`` ends."""
+        conversations = []
+        for number, post in self._private:
+            key = correspondent_key(number, post.user)
+            counts[key] = counts.get(key, 0) + 1
+            conversations.append((number, post.user, post.clock, counts[key], post.seq))
+        for key, count in counts.items():
+            self._rows["correspondents"].put(key, encode_correspondent(key, count))
+        return conversations

@@ -28,7 +28,15 @@ from bulletin.core.board.outcome import Post, StreamKind
 from bulletin.core.limits import MIB
 from bulletin.core.log.entry import Entry, LogIdentity
 from bulletin.core.raft.ready import Fetch
-from bulletin.storage.records import Damaged, decode_entry, decode_head, decode_post, post_key
+from bulletin.storage.records import (
+    Damaged,
+    correspondent_key,
+    decode_correspondent,
+    decode_entry,
+    decode_head,
+    decode_post,
+    post_key,
+)
 from bulletin.storage.tables import LogCheck, read_hash_before
 
 CHUNK_BYTES: Final = 1 * MIB
@@ -47,10 +55,17 @@ _POST_BODIES: Final = _BODIES.format(table="posts", key="key")
 _LOG_LENGTHS: Final = _LENGTHS.format(table="log", key="idx")
 _LOG_BODIES: Final = _BODIES.format(table="log", key="idx")
 _HEAD: Final = "SELECT body FROM heads WHERE number = ?"
-_SIDE: Final = (
-    "SELECT json_group_array(clock), json_group_array(seq) FROM (SELECT clock, seq FROM conversations"
-    " WHERE inbox = ? AND sender = ? AND clock BETWEEN ? AND ? ORDER BY clock {direction} LIMIT ?)"
-)
+_SIDE: Final = """
+    SELECT (SELECT body FROM correspondents WHERE key = ?1),
+    (SELECT json_array(clock, n) FROM conversations
+        WHERE inbox = ?2 AND sender = ?3 AND clock {beyond} ?4 ORDER BY clock {back} LIMIT 1),
+    (SELECT json_group_array(json_array(clock, n, seq)) FROM (SELECT clock, n, seq FROM conversations
+        WHERE inbox = ?2 AND sender = ?3 AND clock {within} ?4 ORDER BY clock {on} LIMIT ?5))
+"""
+"""The count of one side of a conversation, the row just before where a page begins, and the page's rows."""
+
+_SIDE_FORWARD: Final = _SIDE.format(beyond="<", within=">=", back="DESC", on="ASC")
+_SIDE_BACKWARD: Final = _SIDE.format(beyond=">", within="<=", back="ASC", on="DESC")
 _SIDE_LENGTHS: Final = (
     "SELECT json_group_array(length(body)) FROM (SELECT body FROM json_each(?) JOIN posts ON posts.key = value"
     " ORDER BY json_each.key)"
@@ -123,27 +138,48 @@ def _side_posts(
     """One side of a conversation, in the query's direction, read as it is taken."""
     if number is None:
         return
-    last = _CLOCK_LAST if side.last is None else side.last
-    row = connection.execute(
-        _SIDE.format(direction="ASC" if query.forward else "DESC"),
-        (number, side.sender, side.first, last, query.limit + 1),
-    ).get
-    clocks, seqs = map(json.loads, row)
-    if not seqs:
+    rows = _side_rows(connection, side, number, query)
+    if not rows:
         return
-    keys = json.dumps([post_key(number, seq) for seq in seqs])
+    keys = json.dumps([post_key(number, seq) for _, _, seq in rows])
     lengths = json.loads(connection.execute(_SIDE_LENGTHS, (keys,)).get)
-    if len(lengths) != len(seqs):
+    if len(lengths) != len(rows):
         raise Damaged(f"a row of table conversations of inbox {number}")
-    expected = iter(clocks)
-    for chunk in _chunks(zip(seqs, lengths, strict=True)):
+    clocks = (clock for clock, _, _ in rows)
+    for chunk in _chunks(zip((seq for _, _, seq in rows), lengths, strict=True)):
         keys = json.dumps([post_key(number, seq) for seq, _ in chunk])
         bodies = connection.execute(_SIDE_BODIES, (keys,)).get
         for (seq, _), body in zip(chunk, _cut(bodies, chunk), strict=True):
             post = decode_post(StreamKind.INBOX, side.inbox, number, seq, body)
-            if post.user != side.sender or post.clock != next(expected):
+            if post.user != side.sender or post.clock != next(clocks):
                 raise Damaged(f"a row of table conversations of inbox {number}")
             yield post
+
+
+def _side_rows(
+    connection: apsw.Connection, side: Side, number: int, query: PageQuery
+) -> list[tuple[int, int, int]]:
+    """Clock, n and ``seq`` of one more of a side's posts than the query may take, in its direction.
+
+    :raises Damaged: their numbers have a gap, or do not go on where the row before them, or the count, says.
+    """
+    key = correspondent_key(number, side.sender)
+    last = _CLOCK_LAST if side.last is None else side.last
+    begin, statement = (side.first, _SIDE_FORWARD) if query.forward else (last, _SIDE_BACKWARD)
+    found = connection.execute(statement, (key, number, side.sender, begin, query.limit + 1)).fetchone()
+    assert found is not None
+    count = decode_correspondent(key, found[0])
+    rows: list[tuple[int, int, int]] = [tuple(row) for row in json.loads(found[2])]
+    step = 1 if query.forward else -1
+    edge = 0 if query.forward else count + 1
+    at = edge if found[1] is None else json.loads(found[1])[1]
+    for _, n, _ in rows:
+        at += step
+        if n != at:
+            raise Damaged(f"a row of table conversations of inbox {number}")
+    if len(rows) <= query.limit and at != (count if query.forward else 1):
+        raise Damaged(f"a row of table conversations of inbox {number}")
+    return [row for row in rows if side.first <= row[0] <= last]
 
 
 def read_entries(connection: apsw.Connection, identity: LogIdentity, fetch: Fetch) -> Sequence[Entry]:

@@ -18,7 +18,7 @@ import apsw
 
 from bulletin.storage.records import Damaged
 from bulletin.storage.scrub import Scrubber
-from bulletin.storage.store import CallFromThread, Failed, StoreError
+from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
 
 _HURRIED_PAUSE: Final = 0.01
 
@@ -110,11 +110,3 @@ class Reader:
         self._call_from_thread(self._failed, error)
         while self._queue.get() is not None:
             pass  # dropped: nothing is returned any more
-
-
-def damaged_sentence(place: str, what: str) -> StoreError:
-    """The sentence for a file in which something is not what was written."""
-    return StoreError(
-        f"The database in {place} is damaged ({what}): put that directory aside and start the server with an empty "
-        "one; it is then a new member, and the other servers hold the board."
-    )

@@ -30,7 +30,7 @@ from bulletin.core.board.outcome import (
     StreamRow,
     StreamState,
 )
-from bulletin.core.log.entry import Entry, EntryKind
+from bulletin.core.log.entry import HASH_BYTES, Entry, EntryKind
 
 SEQ_BITS: Final = 40
 """A post's key is its stream's number, then so many bits of ``seq``."""
@@ -42,14 +42,24 @@ POST_CLOCK: Final = 7
 """Where the clock stands among a post's values."""
 
 _CRC: Final = struct.Struct(">I")
-_LOG_HEAD: Final = struct.Struct(">QHHH32s")
+_LOG_HEAD: Final = struct.Struct(f">QHHH{HASH_BYTES}s")
 
 _SPREAD: Final = 0x9E3779B97F4A7C15
 """An odd number that has every bit of a key change about half of the bits that are taken."""
 
 _SEEDS: Final = {
     table: zlib.crc32(table.encode())
-    for table in ("state", "terms", "incarnations", "streams", "heads", "posts", "operations", "sessions")
+    for table in (
+        "state",
+        "terms",
+        "incarnations",
+        "streams",
+        "heads",
+        "posts",
+        "correspondents",
+        "operations",
+        "sessions",
+    )
 }
 
 _pack: Final = msgpack.Packer().pack
@@ -72,13 +82,16 @@ def seal(table: str, key: int | str, values: tuple[Any, ...]) -> bytes:
     return _CRC.pack(zlib.crc32(packed, _seed(table, key))) + packed
 
 
-def unseal(table: str, key: int | str, body: bytes) -> list[Any]:
+def unseal(table: str, key: int | str, body: Any) -> list[Any]:
     """The values of a row.
 
-    :raises Damaged: the checksum is wrong.
+    :param body: bytes, if the row is not damaged.
+    :raises Damaged: it is none, or its checksum is wrong.
     """
+    if not isinstance(body, bytes) or len(body) < _CRC.size:
+        raise Damaged(f"row {key} of table {table}")
     packed = body[_CRC.size :]
-    if len(body) < _CRC.size or _CRC.unpack_from(body)[0] != zlib.crc32(packed, _seed(table, key)):
+    if _CRC.unpack_from(body)[0] != zlib.crc32(packed, _seed(table, key)):
         raise Damaged(f"row {key} of table {table}")
     values: list[Any] = msgpack.unpackb(packed, strict_map_key=False)
     return values
@@ -111,7 +124,7 @@ def encode_post(number: int, post: Post) -> bytes:
     )
 
 
-def decode_post(kind: StreamKind, stream: str, number: int, seq: int, body: bytes) -> Post:
+def decode_post(kind: StreamKind, stream: str, number: int, seq: int, body: Any) -> Post:
     """A post from its row.
 
     :raises Damaged: the checksum is wrong.
@@ -131,7 +144,7 @@ def encode_head(number: int, post: Post) -> bytes:
     return seal("heads", number, (post.seq, post.chain, post.received))
 
 
-def decode_head(number: int, body: bytes) -> tuple[int, bytes, float]:
+def decode_head(number: int, body: Any) -> tuple[int, bytes, float]:
     """``seq``, ``chain`` and ``received`` of a stream's last post.
 
     :raises Damaged: the checksum is wrong.
@@ -140,7 +153,7 @@ def decode_head(number: int, body: bytes) -> tuple[int, bytes, float]:
     return seq, chain, received
 
 
-def decode_stream(number: int, body: bytes, head: bytes | None) -> StreamState:
+def decode_stream(number: int, body: Any, head: Any) -> StreamState:
     """A stream from its two rows.
 
     :param head: its row of ``heads``, or None while it has no posts.
@@ -151,6 +164,27 @@ def decode_stream(number: int, body: bytes, head: bytes | None) -> StreamState:
     if head is None:
         return StreamState(number, kind, name, position, 0, chain_start(kind, name), 0.0)
     return StreamState(number, kind, name, position, *decode_head(number, head))
+
+
+def correspondent_key(inbox: int, sender: str) -> str:
+    """The key of a sender in an inbox, which is given by its stream's number."""
+    return f"{inbox}:{sender}"
+
+
+def encode_correspondent(key: str, count: int) -> bytes:
+    """A row of ``correspondents``: how many private messages somebody sent to an inbox."""
+    return seal("correspondents", key, (count,))
+
+
+def decode_correspondent(key: str, body: Any) -> int:
+    """How many private messages somebody sent to an inbox; ``body`` is None where there is no row yet.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    if body is None:
+        return 0
+    (count,) = unseal("correspondents", key, body)
+    return int(count)
 
 
 def encode_operation(row: OperationRow) -> bytes:
@@ -177,7 +211,7 @@ def encode_operation(row: OperationRow) -> bytes:
     )
 
 
-def decode_operation(ordinal: int, body: bytes) -> OperationRow:
+def decode_operation(ordinal: int, body: Any) -> OperationRow:
     """An operation from its row.
 
     :raises Damaged: the checksum is wrong.
@@ -196,7 +230,7 @@ def encode_session(row: SessionRow) -> bytes:
     return seal("sessions", session_key(row), (row.user, row.session, row.highest, row.used))
 
 
-def decode_session(key: str, body: bytes) -> SessionRow:
+def decode_session(key: str, body: Any) -> SessionRow:
     """A session from its row.
 
     :raises Damaged: the checksum is wrong.
@@ -209,7 +243,7 @@ def encode_marks(marks: Marks) -> bytes:
     return seal("state", "board", (marks.applied, marks.clock, marks.ordinal, marks.digest))
 
 
-def decode_marks(body: bytes) -> Marks:
+def decode_marks(body: Any) -> Marks:
     """The board's marks from their row.
 
     :raises Damaged: the checksum is wrong.
@@ -222,11 +256,14 @@ def encode_entry(entry: Entry) -> bytes:
     return _LOG_HEAD.pack(entry.term, entry.kind, entry.format, entry.level, entry.hash) + entry.body
 
 
-def decode_entry(index: int, row: bytes) -> Entry:
+def decode_entry(index: int, row: Any) -> Entry:
     """An entry from its row; whether it is intact is for its chain to say.
 
-    :raises Damaged: it is too short to be one, or of an unknown kind.
+    :param row: bytes, if the row is not damaged.
+    :raises Damaged: it is none, too short to be one, or of an unknown kind.
     """
+    if not isinstance(row, bytes):
+        raise Damaged(f"row {index} of table log")
     try:
         term, kind, format_, level, hash_ = _LOG_HEAD.unpack_from(row)
         return Entry(index, term, EntryKind(kind), row[_LOG_HEAD.size :], hash_, format_, level)
@@ -234,12 +271,12 @@ def decode_entry(index: int, row: bytes) -> Entry:
         raise Damaged(f"row {index} of table log") from error
 
 
-def hash_in(row: bytes, index: int) -> bytes:
+def hash_in(row: Any, index: int) -> bytes:
     """The chain hash in a row of ``log``.
 
-    :raises Damaged: the row is too short to have one.
+    :param row: bytes, if the row is not damaged.
+    :raises Damaged: it is none, or too short to have a hash.
     """
-    hash_ = row[_LOG_HEAD.size - 32 : _LOG_HEAD.size]
-    if len(hash_) != 32:
+    if not isinstance(row, bytes) or len(row) < _LOG_HEAD.size:
         raise Damaged(f"row {index} of table log")
-    return hash_
+    return row[_LOG_HEAD.size - HASH_BYTES : _LOG_HEAD.size]

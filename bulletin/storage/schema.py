@@ -10,12 +10,13 @@
     streams        number -> kind, name, position
     heads          number -> seq, chain, received       of its last post; none while it has no posts
     posts          number · 2^40 + seq -> post          a stream's posts lie next to each other
-    conversations  (inbox, sender, clock) -> seq        private messages only
+    conversations  (inbox, sender, clock) -> n, seq     private messages: n is 1, 2, 3, … for each inbox and sender
+    correspondents inbox and sender -> n of the last
     operations     ordinal -> id, content, first answer
     sessions       user and session -> highest evicted number
 
-All but ``conversations``, whose rows are held against their posts, are a key and a sealed body (see
-:mod:`bulletin.storage.records`).
+All but ``conversations`` are a key and a sealed body (see :mod:`bulletin.storage.records`).  Its rows are checked in another
+way: each against its post, and their numbers have no gap up to the last, so that none is missing from a page unnoticed.
 
 **One statement.**  apsw gives up the interpreter's lock in every step of a statement, and gets it back only when the
 thread that has it gives it up: after 5 ms, where the reactor is busy.  A batch of 64 posts by a statement per row waited
@@ -49,8 +50,10 @@ TABLES: Final = (
     "CREATE TABLE heads (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
     "CREATE TABLE posts (key INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
     """CREATE TABLE conversations (
-        inbox INTEGER, sender TEXT, clock INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (inbox, sender, clock)
+        inbox INTEGER, sender TEXT, clock INTEGER, n INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (inbox, sender, clock)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE correspondents (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE operations (ordinal INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
     "CREATE TABLE sessions (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
 )
@@ -62,6 +65,7 @@ BULK: Final = {
     "posts": "INSERT",
     "operations": "INSERT",
     "heads": "INSERT OR REPLACE",
+    "correspondents": "INSERT OR REPLACE",
     "sessions": "INSERT OR REPLACE",
     "incarnations": "INSERT OR REPLACE",
     "state": "INSERT OR REPLACE",
@@ -85,7 +89,7 @@ BATCH_TRIGGER: Final = "\n".join(
         "DELETE FROM operations WHERE ordinal <= new.forget;",
         "DELETE FROM sessions WHERE key IN (SELECT value FROM json_each(new.forget_sessions));",
         """INSERT INTO conversations
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(new.conversations);""",
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(new.conversations);""",
         *(
             f"""{how} INTO {table}
             SELECT key, substr(new.{table}_bodies, value >> {LENGTH_BITS}, value & {_LENGTH_MASK})

@@ -21,6 +21,7 @@ from bulletin.storage.records import (
     POST_USER,
     SEQ_BITS,
     Damaged,
+    decode_correspondent,
     decode_entry,
     decode_operation,
     decode_session,
@@ -78,6 +79,7 @@ class Scrubber:
             self._hurry = False
             yield from self._streams()
             yield from self._posts()
+            yield from self._rows("correspondents", "key", "", decode_correspondent)
             yield from self._rows("operations", "ordinal", 0, decode_operation)
             yield from self._rows("sessions", "key", "", decode_session)
             yield from self._small()
@@ -108,20 +110,20 @@ class Scrubber:
 
     def _streams(self) -> Step:
         """The streams and their heads; each head's post must be there."""
-        number = 0
+        after = 0
         while True:
             connection = yield
-            first = number + 1
-            last_posts = []
-            for number, body, head in connection.execute(
+            rows: list[Any] = connection.execute(
                 "SELECT number, streams.body, heads.body FROM streams LEFT JOIN heads USING (number)"
-                " WHERE number >= ? ORDER BY number LIMIT ?",
-                (first, SLICE_ROWS),
-            ):
+                " WHERE number > ? ORDER BY number LIMIT ?",
+                (after, SLICE_ROWS),
+            ).fetchall()
+            last_posts = []
+            for number, body, head in rows:
                 stream = decode_stream(number, body, head)
-                if number != first:
-                    raise Damaged(f"row {first} of table streams")
-                first += 1
+                after += 1
+                if number != after:
+                    raise Damaged(f"row {after} of table streams")
                 if stream.seq:
                     last_posts.append(post_key(number, stream.seq))
             found = connection.execute(
@@ -129,7 +131,7 @@ class Scrubber:
             ).get
             if found != len(last_posts):
                 raise Damaged("the last post of a stream, in table posts,")
-            if first <= number:
+            if not rows:
                 return
 
     def _posts(self) -> Step:

@@ -21,13 +21,13 @@ from bulletin.storage.directory import replace_durably
 from bulletin.storage.hard_state import HardRecord, HardStateFile, HardStateOpener
 from bulletin.storage.history import Located, read_entries, read_page
 from bulletin.storage.log_tail import LogTail
-from bulletin.storage.reader import Reader, damaged_sentence
+from bulletin.storage.reader import Reader
 from bulletin.storage.records import Damaged
 from bulletin.storage.recovery import Verdict, judge
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.server_directory import ServerDirectory, is_full
-from bulletin.storage.store import CallFromThread, Failed, Opened, StoreError
+from bulletin.storage.store import CallFromThread, Failed, Opened, StoreError, damaged_sentence
 from bulletin.storage.tables import (
     LogRead,
     read_board,
@@ -106,7 +106,7 @@ class SqliteStore:
         self._directory.acquire()
         try:
             return self._open()
-        except (Damaged, apsw.CorruptError, apsw.NotADBError) as error:
+        except (Damaged, apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
             raise damaged_sentence(str(self._directory.path), str(error)) from error
         except apsw.FullError as error:
             raise self._directory.full() from error
@@ -176,6 +176,7 @@ class SqliteStore:
         if log is not None and board is not None:
             node = restored(log, verdict.record, board.marks.applied, incarnations)
             self._begin(log, board)
+            self._scrub(log)
         return Opened(record.member, node, board, verdict.notes)
 
     def _judge(self, record: HardRecord) -> tuple[HardStateFile, Verdict]:
@@ -194,7 +195,7 @@ class SqliteStore:
     def _raise_incarnation(
         self, connection: apsw.Connection, hard_state: HardStateFile, record: HardRecord
     ) -> None:
-        connection.execute(STORE_BATCH, Batch(self._tuning.window).bindings(database.seal_hard(record)))
+        connection.execute(STORE_BATCH, Batch(self._tuning.window).bindings(database.seal_hard(record), {}))
         hard_state.write(record)
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._directory.reserve()
@@ -207,8 +208,11 @@ class SqliteStore:
         self._tail = LogTail(self._identity, applied, applied_term, log.applied_hash)
         self._tail.append(log.entries)
         self._numbers.update((stream.name, stream.number) for stream in board.streams)
+
+    def _scrub(self, log: LogRead) -> None:
+        """The log is in the database: it can be scrubbed."""
         assert self._reader is not None
-        self._reader.scrubber = Scrubber(self._identity, log.checked_from)
+        self._reader.scrubber = Scrubber(log.document.identity, log.checked_from)
 
     def _start(
         self,
@@ -266,9 +270,12 @@ class SqliteStore:
             board.marks.applied,
         )
         persist = Persist(0, node.hard_state, None, log.entries)
-        self._submit(
-            persist, Applied((), board.marks), log.terms, partial(done, node, board), document.cluster
-        )
+
+        def founded() -> None:
+            self._scrub(log)
+            done(node, board)
+
+        self._submit(persist, Applied((), board.marks), log.terms, founded, document.cluster)
 
     def write(self, persist: Persist | None, applied: Applied | None, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.write`."""

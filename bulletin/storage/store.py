@@ -39,6 +39,14 @@ class StoreBusy(StoreError):
     """Another process uses the directory."""
 
 
+def damaged_sentence(place: str, what: str) -> StoreError:
+    """The sentence for a file in which something is not what was written."""
+    return StoreError(
+        f"The database in {place} is damaged ({what}): put that directory aside and start the server with an empty "
+        "one; it is then a new member, and the other servers hold the board."
+    )
+
+
 Failed = Callable[[StoreError], None]
 """Called at most once, in the reactor's thread: a write or a sync failed, or what was read is damaged.
 

@@ -1,5 +1,7 @@
 """What a start reads: the log's end and its terms, and the rows that the board's state is rebuilt from."""
 
+import json
+from collections.abc import Sequence
 from typing import Final
 
 import apsw
@@ -12,6 +14,7 @@ from bulletin.core.raft.ready import HardState, Restored
 from bulletin.storage.hard_state import HardRecord
 from bulletin.storage.records import (
     Damaged,
+    decode_correspondent,
     decode_entry,
     decode_marks,
     decode_operation,
@@ -50,8 +53,6 @@ def read_hard(connection: apsw.Connection) -> HardRecord:
     :raises Damaged: it is not what was written.
     """
     body = connection.execute("SELECT body FROM state WHERE key = 'hard'").get
-    if body is None:
-        raise Damaged("row hard of table state")
     try:
         return HardRecord.decode(unseal("state", "hard", body)[0])
     except ValueError as error:
@@ -64,8 +65,6 @@ def read_marks(connection: apsw.Connection) -> Marks:
     :raises Damaged: they are not what was written.
     """
     body = connection.execute("SELECT body FROM state WHERE key = 'board'").get
-    if body is None:
-        raise Damaged("row board of table state")
     return decode_marks(body)
 
 
@@ -75,8 +74,6 @@ def read_document(connection: apsw.Connection) -> FoundingDocument:
     :raises Damaged: it is not what was written.
     """
     body = connection.execute("SELECT body FROM log WHERE idx = ?", (FOUNDING_INDEX,)).get
-    if body is None:
-        raise Damaged(f"row {FOUNDING_INDEX} of table log")
     entry = decode_entry(FOUNDING_INDEX, body)
     try:
         document = FoundingDocument.decode(entry.body)
@@ -154,8 +151,6 @@ def read_hash(connection: apsw.Connection, index: int) -> bytes:
     :raises Damaged: there is no such entry.
     """
     body = connection.execute("SELECT substr(body, 1, 64) FROM log WHERE idx = ?", (index,)).get
-    if body is None:
-        raise Damaged(f"row {index} of table log")
     return hash_in(body, index)
 
 
@@ -196,10 +191,26 @@ def read_incarnations(connection: apsw.Connection) -> tuple[tuple[bytes, int], .
 
     :raises Damaged: one is not what was written.
     """
-    return tuple(
-        (bytes.fromhex(member), unseal("incarnations", member, body)[0])
-        for member, body in connection.execute("SELECT member, body FROM incarnations ORDER BY member")
-    )
+    incarnations = []
+    for member, body in connection.execute("SELECT member, body FROM incarnations ORDER BY member"):
+        (incarnation,) = unseal("incarnations", member, body)
+        incarnations.append((bytes.fromhex(member), incarnation))
+    return tuple(incarnations)
+
+
+def read_correspondents(connection: apsw.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """How many private messages there are for each of some inboxes and senders; by one step of a statement.
+
+    :raises Damaged: a row is not what was written.
+    """
+    found = connection.execute(
+        "SELECT json_group_object(c.key, hex(c.body)) FROM json_each(?) AS k JOIN correspondents AS c ON c.key = k.value",
+        (json.dumps(keys),),
+    ).get
+    bodies = json.loads(found)
+    return {
+        key: decode_correspondent(key, bytes.fromhex(bodies[key]) if key in bodies else None) for key in keys
+    }
 
 
 def read_board(

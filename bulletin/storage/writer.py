@@ -32,9 +32,11 @@ from bulletin.core.limits import MIB
 from bulletin.storage.batch import Batch, Write, next_record
 from bulletin.storage.database import seal_hard
 from bulletin.storage.hard_state import HardRecord, HardStateFile
+from bulletin.storage.records import Damaged
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.server_directory import ServerDirectory, is_full
-from bulletin.storage.store import CallFromThread, Failed, StoreError
+from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
+from bulletin.storage.tables import read_correspondents
 
 BATCH_BYTES: Final = 16 * MIB
 """Bytes (about) after which a batch takes no further write."""
@@ -79,6 +81,7 @@ class Writer:
         """Called in this thread, last of all; to be set before :meth:`stop`."""
         self._queue: Final[SimpleQueue[Write | None]] = SimpleQueue()
         self._thread: Final = threading.Thread(target=self._run, name="bulletin-writer", daemon=True)
+        self._told_to_stop = False
         self._full_sync = True
         self._pages = 0
         """Of the WAL, written since it was last folded in."""
@@ -103,9 +106,11 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while self._store_next():
-                pass
+            while not self._told_to_stop:
+                self._store_next()
             self._fold(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except Damaged as damaged:
+            self._fail(damaged_sentence(str(self._directory.path), str(damaged)))
         except apsw.FullError:
             self._fail(self._directory.full())
         except apsw.Error as error:
@@ -123,8 +128,10 @@ class Writer:
 
     def _fail(self, error: StoreError) -> None:
         self._call_from_thread(self._failed, error)
-        while self._queue.get() is not None:
-            pass  # dropped: nothing is acknowledged any more
+        while not self._told_to_stop:
+            self._told_to_stop = (
+                self._queue.get() is None
+            )  # a write is dropped: nothing is acknowledged any more
 
     def _refusal(self, what: str) -> StoreError:
         return StoreError(
@@ -132,32 +139,32 @@ class Writer:
             "check the disk, then start the server again."
         )
 
-    def _store_next(self) -> bool:
-        """Store what has gathered, at least one write; False: the end was asked for."""
+    def _store_next(self) -> None:
+        """Store what has gathered: at least one write, unless the end is asked for."""
         batch = Batch(self._window)
-        go_on = True
         while not batch.writes or (batch.weight < BATCH_BYTES and not self._queue.empty()):
             write = self._queue.get()
             if write is None:
-                go_on = False
+                self._told_to_stop = True
                 break
             batch.add(write)
         if batch.writes:
             self._commit(batch)
             self._call_from_thread(_call_all, self._call_from_thread, batch.writes)
             self._consider_fold()
-        return go_on
 
     def _commit(self, batch: Batch) -> None:
         record = next_record(self._record, batch.writes)
+        correspondents = batch.correspondents()
+        counts = read_correspondents(self._connection, correspondents) if correspondents else {}
         if record is not None:
             self._synchronous(full=True)
-            self._connection.execute(STORE_BATCH, batch.bindings(seal_hard(record)))
+            self._connection.execute(STORE_BATCH, batch.bindings(seal_hard(record), counts))
             self._hard_state.write(record)
             self._record = record
         elif batch.marks is not None:
             self._synchronous(full=False)
-            self._connection.execute(STORE_BATCH, batch.bindings(None))
+            self._connection.execute(STORE_BATCH, batch.bindings(None, counts))
 
     def _synchronous(self, *, full: bool) -> None:
         """Whether the next transaction syncs; what was only applied can be derived from the log again."""

@@ -63,23 +63,22 @@ class Harness:
         return Scribe(restored, board, self.window)
 
     def write(self, persist=None, applied=None):
-        """Write, and wait until it is done."""
-        done = []
-        self.store.write(persist, applied, lambda: done.append(True))
-        self.loop.run(lambda: done or self.failures)
-        return bool(done)
+        """Write, and wait until it is done; False: it will not be."""
+        return self.ask(self.store.write, persist, applied) is not None
 
     def page(self, query):
-        got = []
-        self.store.page(query, got.append)
-        self.loop.run(lambda: got or self.failures)
-        return got[0] if got else None
+        return self.ask(self.store.page, query)
 
     def fetch(self, fetch):
-        got = []
-        self.store.fetch(fetch, got.append)
-        self.loop.run(lambda: got or self.failures)
-        return got[0] if got else None
+        return self.ask(self.store.fetch, fetch)
+
+    def ask(self, method, *args):
+        """What a method answers; None: the store failed meanwhile."""
+        answers = []
+        failures = len(self.failures)
+        method(*args, lambda answer=True: answers.append(answer))
+        self.loop.run(lambda: answers or len(self.failures) > failures)
+        return answers[0] if answers else None
 
 
 class MemoryHarness(Harness):

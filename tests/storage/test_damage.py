@@ -232,6 +232,37 @@ class NoticedTests(Damaged):
         self.assertIsNone(self.disk.page(self.query(StreamKind.INBOX, "ana", "rui")))
         self.failed("table conversations")
 
+    def test_a_conversation_with_a_gap(self):
+        """Whichever row is missing, no page has a hole where it was."""
+        for seq in (1, 6, 40):
+            self.change("UPDATE conversations SET sender = 'rvi' WHERE seq = ?", seq)
+            self.disk.start()
+            for since, before in ((None, None), (0, None), (None, 2**53)):
+                query = PageQuery(StreamKind.INBOX, "ana", "rui", since, before, 500)
+                self.assertIsNone(self.disk.page(query))
+                self.failed("table conversations")
+                del self.disk.failures[:]
+                self.disk.stop()
+                self.disk.start()
+            self.disk.stop()
+            self.change("UPDATE conversations SET sender = 'rui' WHERE seq = ?", seq)
+
+    def test_a_conversation_whose_count_is_damaged(self):
+        self.flip("correspondents", "key", "1:rui")
+        self.disk.start()
+        self.assertIsNone(self.disk.page(self.query(StreamKind.INBOX, "ana", "rui")))
+        self.failed("table correspondents")
+
+    def test_a_count_is_damaged_when_the_next_message_comes(self):
+        self.flip("correspondents", "key", "1:rui")
+        opened = self.disk.start()
+        scribe = Scribe(opened.restored, opened.board)
+        scribe.commands[42] = self.scribe.commands[42]
+        self.assertFalse(
+            self.disk.write(scribe.persist([scribe.send("ana", "oi", user="rui")]), scribe.apply())
+        )
+        self.failed("table correspondents")
+
     def test_a_conversation_that_leads_nowhere(self):
         self.change("UPDATE conversations SET seq = 77 WHERE seq = 6")
         self.disk.start()
@@ -312,15 +343,17 @@ class AnyBitTests(Damaged):
         opened = disk.start()
         try:
             restored = opened.restored
-            pages = [
-                disk.page(PageQuery(kind, name, partner, None, None, 500))
-                for kind, name, partner in (
-                    (StreamKind.CHANNEL, "geral", None),
-                    (StreamKind.INBOX, "ana", None),
-                    (StreamKind.INBOX, "ana", "rui"),
-                )
-            ]
-            log = disk.fetch(Fetch(1, 1, restored.last_index, 1 << 24))
+            pages = []
+            for kind, name, partner in (
+                (StreamKind.CHANNEL, "geral", None),
+                (StreamKind.INBOX, "ana", None),
+                (StreamKind.INBOX, "ana", "rui"),
+            ):
+                if not disk.failures:
+                    pages.append(disk.page(PageQuery(kind, name, partner, None, None, 500)))
+            log = None
+            if not disk.failures:
+                log = disk.fetch(Fetch(1, 1, restored.last_index, 1 << 24))
         finally:
             disk.stop()
         if disk.failures:
@@ -329,7 +362,7 @@ class AnyBitTests(Damaged):
         state = (
             restored.hard_state,
             restored.incarnations,
-            tuple(log),
+            log,
             pages,
             board.marks(),
             opened.board.operations,

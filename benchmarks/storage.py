@@ -1,0 +1,175 @@
+"""What the store costs: syncs against the disk's own speed, rows against SQLite's, with the reactor idle and busy.
+
+Usage: ``python benchmarks/storage.py [DIRECTORY]`` (default: a temporary one; it should be on the disk in question).
+Everything is measured in one run, and given as a ratio to a ceiling of the same run where there is one.
+"""
+
+import os
+import queue
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from bulletin.core.board.history import PageQuery
+from bulletin.core.board.outcome import StreamKind
+from bulletin.storage.sqlite_store import SqliteStore, Tuning
+from tests.storage.scribe import Scribe, document
+
+SECONDS = 1.0
+TEXT = "x" * 100
+
+
+class Loop:
+    def __init__(self):
+        self.calls = queue.SimpleQueue()
+
+    def call_from_thread(self, function, *args):
+        self.calls.put((function, args))
+
+    def run(self, until):
+        while not until():
+            function, args = self.calls.get(timeout=60)
+            function(*args)
+
+
+def fail(error):
+    raise error
+
+
+def open_store(directory, loop):
+    store = SqliteStore(
+        directory, "benchmark", call_from_thread=loop.call_from_thread, failed=fail, tuning=Tuning()
+    )
+    opened = store.open()
+    if opened.restored is not None:
+        return store, Scribe(opened.restored, opened.board)
+    got = []
+    store.found(document(opened.member), lambda *found: got.append(found))
+    loop.run(lambda: got)
+    return store, Scribe(*got[0])
+
+
+def close_store(store, loop):
+    done = []
+    store.close(lambda: done.append(True))
+    loop.run(lambda: done)
+
+
+def raw_syncs(directory, size, seconds=SECONDS):
+    """Appends of so many bytes and an fdatasync each, a second, to a file that is long enough already."""
+    descriptor = os.open(directory / "raw", os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(descriptor, 0, 8 << 20)
+    os.pwrite(descriptor, bytes(8 << 20), 0)
+    os.fsync(descriptor)
+    count, offset, end = 0, 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        os.pwrite(descriptor, bytes(size), offset)
+        os.fdatasync(descriptor)
+        offset = (offset + size) % ((8 << 20) - size)
+        count += 1
+    os.close(descriptor)
+    return count / seconds
+
+
+def commits(store, loop, scribe, batch, seconds=SECONDS):
+    """Entries a second, with so many writes (of one small entry each) asked for together and waited for together."""
+    count, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        done = []
+        for _ in range(batch):
+            store.write(scribe.persist(body=TEXT.encode()), None, lambda: done.append(True))
+        loop.run(lambda: len(done) == batch)
+        count += batch
+    scribe.unapplied.clear()
+    return count / seconds
+
+
+def applied_posts(store, loop, scribe, batches, size):
+    """Seconds of the clock, and of this process's CPU, per post that is applied, in batches of ``size``."""
+    work = []
+    for _ in range(batches):
+        persist = scribe.persist([scribe.post("geral", TEXT) for _ in range(size)])
+        work.append((persist, scribe.apply()))
+    clock, cpu = time.perf_counter(), time.process_time()
+    for persist, applied in work:
+        done = []
+        store.write(persist, None, lambda: None)
+        store.write(None, applied, lambda: done.append(True))
+        loop.run(lambda: done)
+    posts = batches * size
+    return (time.perf_counter() - clock) / posts, (time.process_time() - cpu) / posts
+
+
+class Busy:
+    """A reactor that has always something to do: a thread that never gives up the interpreter by itself."""
+
+    def __enter__(self):
+        self.stop = False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.stop = True
+        self.thread.join()
+
+    def run(self):
+        values = {}
+        while not self.stop:
+            for number in range(100):
+                values[number] = f"{number}" * 4
+
+
+def main():
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as place:
+        run(Path(place))
+
+
+def run(place):
+    loop = Loop()
+    ceiling = raw_syncs(place, 4096)
+    print(f"raw write of 4 KiB and fdatasync       {ceiling:10.0f} /s")
+    store, scribe = open_store(place / "data", loop)
+    for batch in (1, 64):
+        rate = commits(store, loop, scribe, batch)
+        print(
+            f"entries, {batch:2} asked for together        {rate:10.0f} /s   {rate / ceiling:6.2f} × raw syncs"
+        )
+    done = []
+    scribe.clock = 10
+    store.write(scribe.persist([scribe.login("ana"), scribe.channel("geral")]), None, lambda: None)
+    store.write(None, scribe.apply(), lambda: done.append(True))
+    loop.run(lambda: done)
+    for size in (1, 64):
+        clock, cpu = applied_posts(store, loop, scribe, 2048 // size if size > 1 else 300, size)
+        print(
+            f"posts stored and applied, {size:2} an entry    {clock * 1e6:8.1f} µs   {cpu * 1e6:8.1f} µs of CPU"
+        )
+    default = sys.getswitchinterval()
+    for interval in (default, 0.0005):
+        sys.setswitchinterval(interval)
+        with Busy():
+            clock, _ = applied_posts(store, loop, scribe, 30, 64)
+        print(
+            f"the same, 64, a busy thread, {interval * 1e3:.1f} ms    {clock * 1e6:8.1f} µs   {clock * 64e3:8.2f} ms an entry"
+        )
+    sys.setswitchinterval(default)
+    query = PageQuery(StreamKind.CHANNEL, "geral", None, 0, None, 500)
+    clock, pages = time.perf_counter(), 100
+    for _ in range(pages):
+        got = []
+        store.page(query, got.append)
+        loop.run(lambda: got)
+    print(f"page of 500 posts                      {(time.perf_counter() - clock) / pages * 1e3:10.2f} ms")
+    close_store(store, loop)
+    clock = time.perf_counter()
+    store, scribe = open_store(place / "data", loop)
+    print(
+        f"start with {scribe.last_index} entries, {scribe.board.marks().ordinal} operations: {time.perf_counter() - clock:.2f} s"
+    )
+    close_store(store, loop)
+
+
+if __name__ == "__main__":
+    main()

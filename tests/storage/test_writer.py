@@ -1,0 +1,195 @@
+"""A disk that fails: the store stops, says so once, and acknowledges nothing of which it does not know that it is there."""
+
+import contextlib
+import errno
+
+import apsw
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.core.board.history import PageQuery
+from bulletin.core.board.outcome import StreamKind
+from bulletin.storage.store import StoreError, StoreFull
+from tests.storage import power
+from tests.storage.stores import HASTY, SqliteHarness
+
+QUERY = PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 50)
+
+
+class FailingDiskTests(SynchronousTestCase):
+    def setUp(self):
+        self.recording = power.Recording()
+        name = f"recording-{id(self)}"
+        self.vfs = power.RecordingVFS(name, self.recording)
+        self.disk = SqliteHarness(
+            self, vfs=name, hard_state=power.recording_hard_state(self.recording), ballast_bytes=1 << 16
+        )
+        self.scribe = self.disk.begin()
+        commands = [
+            self.scribe.login("ana"),
+            self.scribe.channel("geral"),
+            self.scribe.post("geral", "antes"),
+        ]
+        self.disk.write(self.scribe.persist(commands), self.scribe.apply())
+        self.addCleanup(self.recording.fails.clear)
+
+    def meet(self, file, operation, error):
+        """Write three batches, the second of which meets the error."""
+        self.done = []
+
+        def write(number):
+            scribe = self.scribe
+            persist = scribe.persist([scribe.post("geral", f"texto {number}")])
+            self.disk.store.write(persist, scribe.apply(), lambda: self.done.append(number))
+
+        write(1)
+        self.disk.loop.run(lambda: self.done)
+        self.recording.fails[file, operation] = error
+        write(2)
+        self.disk.loop.run(lambda: self.disk.failures)
+        self.recording.fails.clear()
+        write(3)
+        self.disk.store.write(None, None, lambda: self.done.append(4))
+
+    def reopened(self):
+        """What a new start finds, by way of a disk that works."""
+        self.disk.stop()
+        self.assertEqual(self.done, [1])
+        self.assertEqual(len(self.disk.failures), 1)
+        self.disk.tuning.update(vfs=None)
+        restored = self.disk.start().restored
+        posts = self.disk.page(QUERY).posts
+        self.disk.stop()
+        self.assertIsNone(restored.trusted_from)
+        self.assertIn(restored.last_index, (3, 4))
+        self.assertEqual([post.message for post in posts[:2]], ["antes", "texto 1"])
+
+    def test_a_sync_that_fails(self):
+        """It is not tried again: the second time it would seem to succeed."""
+        self.meet("-wal", "sync", apsw.IOError("EIO"))
+        (error,) = self.disk.failures
+        self.assertIsInstance(error, StoreError)
+        self.assertNotIsInstance(error, StoreFull)
+        self.assertIn(str(self.disk.directory), str(error))
+        syncs = [event for event in self.recording.events if event[1] == "sync"]
+        self.disk.stop()
+        self.assertEqual([event for event in self.recording.events if event[1] == "sync"], syncs)
+        self.disk.start()
+        self.reopened()
+
+    def test_a_write_that_fails(self):
+        self.meet("-wal", "write", apsw.IOError("EIO"))
+        self.reopened()
+
+    def test_a_hard_state_that_cannot_be_written(self):
+        self.meet("hard-state", "write", OSError(errno.EIO, "Input/output error"))
+        self.assertNotIsInstance(self.disk.failures[0], StoreFull)
+        self.reopened()
+
+    def test_a_full_disk(self):
+        """The server steps aside, and goes on serving what it has."""
+        self.meet("-wal", "write", apsw.FullError("ENOSPC"))
+        (error,) = self.disk.failures
+        self.assertIsInstance(error, StoreFull)
+        self.assertIn("free at least", str(error))
+        self.assertEqual([post.message for post in self.disk.page(QUERY).posts], ["antes", "texto 1"])
+        self.reopened()
+
+    def test_a_full_disk_under_the_hard_state(self):
+        self.meet("hard-state", "write", OSError(errno.ENOSPC, "No space left on device"))
+        self.assertIsInstance(self.disk.failures[0], StoreFull)
+        self.reopened()
+
+    def test_a_fold_that_fails(self):
+        """What was acknowledged before is in the write-ahead log still."""
+        self.disk.stop()
+        self.disk.tuning.update(checkpoint_pages=2)
+        opened = self.disk.start()
+        self.scribe.sequence = 0
+        self.assertEqual(opened.restored.last_index, self.scribe.last_index)
+        self.done = []
+        self.recording.fails["board.sqlite", "write"] = apsw.IOError("EIO")
+        self.disk.store.write(self.scribe.persist(body=bytes(20_000)), None, lambda: self.done.append(1))
+        self.disk.loop.run(lambda: self.disk.failures)
+        self.recording.fails.clear()
+        self.disk.stop()
+        self.assertEqual(self.done, [1])
+        self.disk.tuning.update(vfs=None)
+        self.assertEqual(self.disk.start().restored.last_index, self.scribe.last_index)
+        self.disk.stop()
+
+    def test_a_start_on_a_full_disk(self):
+        """The ballast is given up, and the start says what to do."""
+        self.disk.stop()
+        self.recording.fails["-wal", "write"] = apsw.FullError("ENOSPC")
+        error = self.assertRaises(StoreFull, self.disk.start)
+        self.assertIn("free at least", str(error))
+        self.assertFalse((self.disk.directory / "ballast").exists())
+        self.recording.fails.clear()
+        self.disk.start()
+        self.assertTrue((self.disk.directory / "ballast").exists())
+        self.disk.stop()
+
+    def test_rows_that_contradict_the_tables(self):
+        """A post that is there already: a bug somewhere, not to be written over."""
+        scribe = self.scribe
+        persist = scribe.persist([scribe.post("geral", "de novo")])
+        applied = scribe.apply()
+        self.disk.write(persist, applied)
+        self.assertFalse(self.disk.write(scribe.persist(body=b""), attrs.evolve(applied)))
+        self.assertIn("ConstraintError", str(self.disk.failures[0]))
+        self.disk.stop()
+
+    def test_a_callback_that_raises_keeps_no_other_from_being_called(self):
+        done = []
+
+        def broken():
+            done.append("broken")
+            raise ZeroDivisionError
+
+        scribe = self.scribe
+        self.disk.store.write(scribe.persist(body=b"1"), None, broken)
+        self.disk.store.write(scribe.persist(body=b"2"), None, lambda: done.append("whole"))
+        self.assertRaises(ZeroDivisionError, self.disk.loop.run, lambda: len(done) == 2)
+        self.disk.loop.run(lambda: len(done) == 2)
+        self.assertEqual(done, ["broken", "whole"])
+        self.disk.stop()
+
+
+class CreationTests(SynchronousTestCase):
+    """A start in a new directory that ends anywhere leaves nothing that the next one stumbles over."""
+
+    def test_a_first_start_that_fails_anywhere(self):
+        recording = power.Recording()
+        name = f"recording-{id(self)}"
+        vfs = power.RecordingVFS(name, recording)
+        disk = SqliteHarness(self, vfs=name, hard_state=power.recording_hard_state(recording))
+        disk.start()
+        disk.stop()
+        count = len(recording.events)
+        self.assertGreater(count, 10)
+        for last in range(count):
+            recording.happen = FailsFrom(last)
+            disk = SqliteHarness(self, vfs=name, hard_state=power.recording_hard_state(recording))
+            with contextlib.suppress(StoreError):
+                disk.start()
+                disk.stop()  # what fails late is the fold at the end
+            disk.tuning.update(vfs=HASTY.NAME, hard_state=power.HastyHardState)
+            disk.failures.clear()
+            disk.begin()
+            disk.stop()
+            self.assertEqual(disk.start().restored.last_index, 1)
+            disk.stop()
+        self.assertIsNotNone(vfs)
+
+
+class FailsFrom:
+    """Lets so many operations happen, and no further one."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def __call__(self, file, what, *details):
+        if not self.left:
+            raise OSError(errno.EIO, "Input/output error") if file == "hard-state" else apsw.IOError("EIO")
+        self.left -= 1
