@@ -41,7 +41,7 @@ from bulletin.roles.supervision.policy import (
     Spawn,
 )
 from bulletin.roles.supervision.probes import Probe
-from bulletin.roles.supervision.processes import HttpPorts, Processes
+from bulletin.roles.supervision.processes import HttpPorts, Processes, is_free
 from bulletin.roles.supervision.screen import page
 from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.store import StoreError
@@ -103,11 +103,7 @@ class Options(RoleOptions):
                 f"the board in {self['data']} was founded with --servers {before.servers} --base-port "
                 f"{before.base_port}, which its servers know each other by; give these, or none, or another --data"
             )
-        highest = max(ports(self.founded.servers, self.founded.base_port))
-        if self["http-base-port"] is not None:
-            highest = max(highest, self["http-base-port"] + 2 + self.founded.servers)
-        if highest > 65_535:
-            raise Mistake(f"the highest port would be {highest}: there are only 65535")
+        self._check_ports()
 
     def postOptions(self) -> None:
         """Keep the terminal for sentences: what Twisted logs goes to a file."""
@@ -135,11 +131,21 @@ class Options(RoleOptions):
         command = typed_command(sys.argv[0], Path.cwd(), os.environ, virtual=virtual)
         return Setting(self["data"], self.founded, self["http-base-port"], command)
 
-    def _listening(self) -> tuple[list[str], list[tuple[str, int]]]:
-        founded, http = self.founded, self["http-base-port"]
-        endpoints = [f"tcp://{HOST}:{port}" for port in ports(founded.servers, founded.base_port)]
-        pages = [] if http is None else [(HOST, port) for port in range(http, http + 3 + founded.servers)]
-        return endpoints, pages
+    def _check_ports(self) -> None:
+        """See that all ports are there to be used, before anything starts."""
+        wanted = [*ports(self.founded.servers, self.founded.base_port)]
+        http = self["http-base-port"]
+        if http is not None:
+            wanted += range(http, http + 3 + self.founded.servers)
+        if max(wanted) > 65_535:
+            raise Mistake(f"the highest port would be {max(wanted)}: there are only 65535")
+        for number, port in enumerate(wanted):
+            if port in wanted[:number]:
+                raise Mistake(f"port {port} would be used twice; choose another --http-base-port")
+            if not is_free(port):
+                raise Mistake(
+                    f"port {port} of {HOST} is taken; stop what uses it, or choose another --base-port"
+                )
 
 
 def write_to_terminal(text: str) -> None:

@@ -211,7 +211,19 @@ class OptionsTests(SynchronousTestCase):
             other.listen()
             said = self.refused("--base-port", str(self.base))
         self.assertIn(str(self.base + 6), said)
-        self.assertIn("already in use", said)
+        self.assertIn("is taken", said)
+
+    def test_ports_of_two_roles(self):
+        self.assertIn(
+            "used twice", self.refused("--base-port", str(self.base), "--http-base-port", str(self.base))
+        )
+
+    def test_looking_at_a_port_lets_nobody_connect(self):
+        """A client that waits for the board would find no broker there, and some never try again."""
+        listened = []
+        self.patch(socket.socket, "listen", lambda *arguments: listened.append(arguments))
+        self.parse_here()
+        self.assertEqual(listened, [])
 
     def test_a_health_port_that_is_taken(self):
         with socket.socket() as other:

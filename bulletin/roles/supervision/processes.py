@@ -75,12 +75,17 @@ class HttpPorts:
     def port(self, name: str) -> int:
         """The port for the next start of a role: the same as before, where that can be."""
         port = self.by_name.get(name)
-        if port is None or not (self._fixed or _is_free(port)):
+        if port is None or not (self._fixed or is_free(port)):
             port = self.by_name[name] = _free_port(set(self.by_name.values()))
         return port
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a port of this machine could be listened on.
+
+    It is bound and not listened on: a client that is waiting for the port to open would connect, find no role behind
+    it, and (a ZeroMQ socket that was answered in another way than it expected) never try again.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
