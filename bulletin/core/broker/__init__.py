@@ -23,8 +23,8 @@ Traps, each with a rule here:
   From the first hand-out on somebody may still bring it about.  A frame that the transport refused to take
   (``full``, ``gone``) was never handed out: its attempts' numbers are taken back.
 - **Attempts.**  A refusal counts only for the newest attempt: an older attempt's refusal says nothing of the newer
-  one.  A success of any attempt, from any session, is the truth.  A server that says LATER has let go of the request; its words are
-  kept and given at the deadline, if no later attempt was made since.
+  one.  A success of any attempt, from any session, is the truth.  A server that says LATER can bring the request no further;
+  its words are kept, and given at the deadline if no later attempt was made since.
 - **Sessions.**  A server that stood still has dropped what it had not proposed.  It says so with a new session, and
   everything that it had goes to others at once.  A heartbeat of a session that the broker does not know is answered with
   ``known`` = 0: say READY.

@@ -349,7 +349,7 @@ class Dispatcher:
             self._later(request, reply)
 
     def _later(self, request: Pending, reply: wire.Reply) -> None:
-        """The newest attempt's server has let go of the request, or refuses what was taken back from it."""
+        """The newest attempt's server can bring it no further, or refuses what was taken back from it."""
         self.counters.later += 1
         if len(reply.body) <= KEPT_REFUSAL_BYTES_MAX:
             request.refusal = (reply.attempt, reply.body)

@@ -53,6 +53,7 @@ class Pending:
     :param envelope: the frames that lead back to the client; the first one names its connection.
     :param body: the client's bytes.
     :param arrived: when it came, monotonic seconds.
+    :param size: what it counts for in the bounds, in bytes.
     :param attempt: how often it was handed to a server; the newest attempt's number.
     :param holder: the identity of the server that has the newest attempt, or None while it waits.
     :param handed: when the newest attempt was handed out, monotonic seconds.
@@ -64,16 +65,14 @@ class Pending:
     envelope: tuple[bytes, ...]
     body: bytes
     arrived: float
+    size: int = attrs.field(
+        default=attrs.Factory(lambda self: len(self.body) + OVERHEAD_BYTES, takes_self=True), init=False
+    )
     attempt: int = 0
     holder: bytes | None = None
     handed: float = 0.0
     refusal: tuple[int, bytes] | None = None
     declined: tuple[bytes, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """What it counts for in the bounds, in bytes."""
-        return len(self.body) + OVERHEAD_BYTES
 
 
 @attrs.define

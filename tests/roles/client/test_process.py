@@ -1,0 +1,188 @@
+"""The client as a real process, against a board in this one: statuses, outputs, and what it leaves behind."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import LoopingCall
+
+from bulletin.core.errors import Code, Refusal
+from bulletin.roles.client.process import Foreground
+from bulletin.transport.sockets import Publisher, Router
+from tests.roles.client.board import FakeBoard
+from tests.transport.loopback import Loopback
+
+TWISTD = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
+ANY = "tcp://127.0.0.1:0"
+
+
+class Run(ProcessProtocol):
+    """One process, from its begin to its end."""
+
+    def __init__(self):
+        self.out = self.err = b""
+        self.ended = Deferred()
+
+    def outReceived(self, data):
+        self.out += data
+
+    def errReceived(self, data):
+        self.err += data
+
+    def processEnded(self, reason):
+        self.status = reason.value.exitCode
+        self.ended.callback(self)
+
+    @property
+    def lines(self):
+        return self.out.decode().splitlines()
+
+    @property
+    def complaints(self):
+        return self.err.decode().splitlines()
+
+
+class Processes(Loopback):
+    timeout = 60
+
+    def setUp(self):
+        super().setUp()
+        self.board = FakeBoard()
+        self.router = Router(self.transport, listen=[ANY], received=self.received)
+        self.publisher = Publisher(self.transport, listen=[ANY])
+        self.directory = Path(tempfile.mkdtemp())
+        self.running = []
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        for run in self.running:
+            if not run.ended.called:
+                run.transport.signalProcess("KILL")
+        ended = gatherResults([run.ended for run in self.running])
+        ended.addCallback(lambda _: self.directory.rmdir())  # it must be empty
+        return ended
+
+    def received(self, envelope, body):
+        self.router.send_to(envelope, self.board.answer(*body))
+
+    def begin(self, *arguments, stdin=b"", twistd=(), out="r"):
+        run = Run()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("BULLETIN_")}
+        environment |= {
+            "BULLETIN_BROKER": self.router.endpoint,
+            "BULLETIN_PROXY": self.publisher.endpoint,
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        command = [sys.executable, "-c", TWISTD, *twistd, "bulletin-client", *arguments]
+        descriptors = {0: "w", 1: out, 2: "r"}
+        reactor.spawnProcess(
+            run, sys.executable, command, environment, str(self.directory), childFDs=descriptors
+        )
+        self.running.append(run)
+        run.transport.write(stdin)
+        run.transport.closeStdin()
+        return run
+
+    async def end(self, run):
+        await run.ended
+        return run.status, run.lines, run.complaints
+
+    async def test_statuses(self):
+        """0, 1, 2 and 3, each with its sentence in the right place; no daemon, no pid file, no log, no traceback."""
+        self.board.channels = ["geral"]
+        done = self.begin("--user", "ana", "publish", "geral", "-", stdin="olá\n".encode())
+        refused = self.begin("--user", "ana", "publish", "nada", "oi")
+        wrong = self.begin("publish", "geral", "oi")
+        nobody = self.begin("--broker", "tcp://127.0.0.1:1", "--timeout", "0.5", "users")
+        status, lines, complaints = await self.end(done)
+        self.assertEqual((status, len(lines), complaints), (0, 2, []))
+        (post,) = next(iter(self.board.posts.values()))
+        self.assertEqual(post.message, "olá")
+        self.assertEqual(await self.end(refused), (1, [], ["There is no such channel."]))
+        self.assertEqual(
+            await self.end(wrong), (2, [], ["bulletin-client: Publish needs --user NAME (or BULLETIN_USER)."])
+        )
+        self.assertEqual(
+            await self.end(nobody), (3, [], ["No broker answered within 0.5 s (tcp://127.0.0.1:1)."])
+        )
+
+    async def test_tail(self):
+        """It begins with the history, follows what is published, and Ctrl-C is its good end."""
+        self.board.write("geral", "um")
+        tail = self.begin("--json", "tail", "geral")
+        await self.until(lambda: len(tail.lines) == 1)
+        publications = self.board.write("geral", "dois")
+        for publication in publications:
+            self.publisher.publish(*publication)
+        await self.until(lambda: len(tail.lines) == 2)
+        tail.transport.signalProcess("INT")
+        status, lines, complaints = await self.end(tail)
+        self.assertEqual((status, complaints), (0, []))
+        self.assertEqual([json.loads(line)["message"] for line in lines], ["um", "dois"])
+
+    async def test_interrupted(self):
+        """Ended by a signal before there is an answer."""
+        self.board.refusal = Refusal(Code.OVERLOADED)
+        run = self.begin("users")
+        await self.until(lambda: self.board.seen)
+        run.transport.signalProcess("TERM")
+        self.assertEqual(await self.end(run), (130, [], []))
+
+    async def test_reader_leaves(self):
+        """Whoever reads the output has seen enough: no error, no traceback."""
+        self.board.write("geral", "um")
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        tail = self.begin("tail", "geral", out=writing)
+        os.close(writing)
+        await self.until(lambda: has_line(reading))
+        os.close(reading)
+        publishing = LoopingCall(lambda: self.publisher.publish(*self.board.write("geral", "mais")[0]))
+        publishing.start(0.05)
+        ended = await self.end(tail)
+        publishing.stop()
+        self.assertEqual(ended, (0, [], []))
+
+    async def test_log_on_request(self):
+        """``twistd --logfile`` is obeyed."""
+        log = self.directory / "client.log"
+        run = self.begin("users", twistd=["--logfile", str(log)])
+        self.assertEqual(await self.end(run), (0, [], []))
+        self.assertIn("The client is up", log.read_text())
+        log.unlink()
+
+
+def has_line(descriptor):
+    """Whether a pipe has something to read, which is taken out."""
+    try:
+        return os.read(descriptor, 4096)
+    except BlockingIOError:
+        return b""
+
+
+class Ending(Loopback):
+    def test_status(self):
+        """The first status counts, and the reactor is stopped once it runs."""
+
+        class FakeReactor:
+            def __init__(self):
+                self.waiting = []
+
+            def callWhenRunning(self, function, *arguments):
+                self.waiting.append((function, arguments))
+
+        fake = FakeReactor()
+        foreground = Foreground(fake)
+        left = []
+        self.patch(os, "_exit", left.append)
+        foreground.ended(3)
+        foreground.ended(0)
+        self.assertEqual(len(fake.waiting), 1)
+        foreground.leave()
+        self.assertEqual(left, [3])
