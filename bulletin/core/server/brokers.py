@@ -55,7 +55,8 @@ class _Link:
 
     :param known: the session that it says it knows; 0: none.
     :param heard_at: when it was last heard, monotonic seconds.
-    :param sent_at: when it was last sent something.
+    :param sent_at: when it was last sent anything.
+    :param said_at: when it was last sent READY or DISCONNECT.
     :param announced: the session that was last announced to it by READY; 0: none, or taken back.
     :param replies: this turn's.
     """
@@ -63,6 +64,7 @@ class _Link:
     known: int = 0
     heard_at: float = float("-inf")
     sent_at: float = float("-inf")
+    said_at: float = float("-inf")
     announced: int = 0
     replies: list[Reply] = attrs.Factory(list)
 
@@ -110,7 +112,7 @@ class Brokers:
         if accepting != self._accepting:
             self._accepting = accepting
             for link in self._links:
-                link.sent_at = float("-inf")
+                link.said_at = float("-inf")
                 if accepting:
                     link.announced = 0
 
@@ -129,25 +131,29 @@ class Brokers:
         """What is to be sent now: (broker, message), READY before everything else."""
         taken: list[tuple[int, ToBroker]] = []
         for number, link in enumerate(self._links):
-            ready_due = self._accepting and link.announced != self._session
-            if ready_due or (not link.replies and now.monotonic - link.sent_at >= HEARTBEAT):
-                message = self._sign_of_life(link, stamp)
-                if message is not None:
-                    taken.append((number, message))
+            message = self._sign_of_life(link, stamp, now)
+            if message is not None:
+                taken.append((number, message))
                 link.sent_at = now.monotonic
             if link.replies:
-                taken.extend((number, message) for message in self._replies(link.replies, stamp))
+                taken.extend((number, replies) for replies in self._replies(link.replies, stamp))
                 link.replies = []
                 link.sent_at = now.monotonic
         return taken
 
-    def _sign_of_life(self, link: _Link, stamp: Stamp) -> ToBroker | None:
-        if not self._accepting:
-            if not link.announced:
+    def _sign_of_life(self, link: _Link, stamp: Stamp, now: Instant) -> ToBroker | None:
+        """What is due to be said now.  Replies say that this server lives, but not that its mind has changed."""
+        if self._accepting and link.announced == self._session == link.known:
+            if link.replies or now.monotonic - link.sent_at < HEARTBEAT:
                 return None
-            return ServerDraining(link.announced, *stamp())
-        if link.announced == self._session and link.known == self._session:
             return ServerHeartbeat(self._session, *stamp())
+        if now.monotonic - link.said_at < HEARTBEAT and link.announced in {0, self._session}:
+            return None
+        if not self._accepting and not link.announced:
+            return None
+        link.said_at = now.monotonic
+        if not self._accepting:
+            return ServerDraining(link.announced, *stamp())
         link.announced = self._session
         return ServerReady(self._name, self._session, *stamp())
 

@@ -14,7 +14,7 @@ once::
                     └──► reads that waited for this index go on
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -24,15 +24,16 @@ from bulletin.core.board.outcome import Applied, Outcome, RestoredBoard
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Refusal
-from bulletin.core.log.port import BarrierFailed, BarrierPassed, Committed, LogEvent, ProposalFailed, index_of
+from bulletin.core.log.port import BarrierFailed, BarrierPassed, Committed, LogEvent, ProposalFailed
 from bulletin.core.raft.config import Config
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
-from bulletin.core.raft.ready import Fetch, Persist, Ready, Restored, Role, Status
+from bulletin.core.raft.ready import Fetch, Persist, Restored, Role, Status
 from bulletin.core.server.admission import Admitted
 from bulletin.core.server.answers import Finished
+from bulletin.core.server.applying import Applying
 from bulletin.core.server.notices import Notices
-from bulletin.core.server.peers import CHECKPOINT_EVERY, Peers
+from bulletin.core.server.peers import Peers
 from bulletin.core.server.proposals import KEY_PREFIX_BYTES, Proposals
 from bulletin.core.server.publisher import Publisher
 from bulletin.core.server.queries import Queries
@@ -49,20 +50,15 @@ LEADERLESS: Final = 1.5
 HAND_OVER_AGAIN: Final = 1.0
 """Seconds after which a hand-over that did not come about is tried again."""
 
-WRITE_SECONDS: Final = 0.05
-"""How long applied rows wait for an entry to be stored with; nobody needs them in the tables meanwhile."""
-
-WRITE_OPERATIONS: Final = 1024
-"""Applied operations that wait so at most."""
-
 
 @attrs.frozen
 class Turn:
-    """What a turn of the log came to, for the disk."""
+    """What a turn of the log came to, for the disk; ``more``: there is more to do in another turn."""
 
     persist: Persist | None
     applied: Applied | None
     fetches: tuple[Fetch, ...]
+    more: bool = False
 
 
 NO_TURN: Final = Turn(None, None, ())
@@ -108,8 +104,9 @@ class Member:
         self.queries = Queries(self.log, self.board, tokens)
         self.readiness = Readiness(self.log, tokens, now)
         self.peers = Peers(restored.document, member, notices)
-        self.applied = tables.marks.applied
-        """The last entry that was applied in memory."""
+        self.applying = Applying(
+            self.board, tables.marks.applied, self.peers.checkpoints, self._applied, self._log_event
+        )
         self.written = tables.marks.applied
         """The last entry that the tables hold."""
         self.status: Status = self.log.status()
@@ -119,8 +116,7 @@ class Member:
         self._led_at = now.monotonic
         self._handed_over_at = float("-inf")
         self._finished: list[Finished] = []
-        self._unwritten: list[Outcome] = []
-        self._unwritten_since: float | None = None
+        self._turn_at = now
         lamport.restore(tables.marks.clock)
 
     @property
@@ -201,29 +197,15 @@ class Member:
         send = self.peers.send
         for recipient, message in ready.messages:
             send(recipient, message)
-        self._apply(ready, self.log.follow(), now)
-        self.readiness.advance(self.applied, now, led=self.led)
-        self.queries.advance(self.applied, self.written)
-        return Turn(ready.persist, self._due_rows(ready.persist, now), ready.fetches)
-
-    def _due_rows(self, persist: Persist | None, now: Instant) -> Applied | None:
-        """What was applied and has to be written now.
-
-        Rows need no sync and can be derived again, so they wait for the next entries and go into the same
-        transaction; unless a reader waits for them, or they are many, or old.
-        """
-        since = self._unwritten_since
-        if since is None or not (
-            persist is not None
-            or self.queries.waits_for_tables
-            or now.monotonic - since >= WRITE_SECONDS
-            or len(self._unwritten) >= WRITE_OPERATIONS
-        ):
-            return None
-        applied = self.board.applied(self._unwritten)
-        self._unwritten = []
-        self._unwritten_since = None
-        return applied
+        self._turn_at = now
+        applying = self.applying
+        applying.deliver(self.log.follow(), ready.committed[-1].index if ready.committed else None)
+        applying.advance(now)
+        self._lamport.restore(self.board.marks().clock)
+        self.readiness.advance(applying.applied, now, led=self.led)
+        self.queries.advance(applying.applied, self.written)
+        rows = applying.due_rows(now, at_once=ready.persist is not None or self.queries.waits_for_tables)
+        return Turn(ready.persist, rows, ready.fetches, applying.more or self.queries.more)
 
     def take_finished(self) -> list[Finished]:
         """The requests that were finished since the last call."""
@@ -232,56 +214,32 @@ class Member:
         self._finished = []
         return finished
 
-    def _apply(self, ready: Ready, events: Sequence[LogEvent], now: Instant) -> None:
-        for event in events:
-            match event:
-                case Committed():
-                    self._unwritten.append(self._apply_one(event, now))
-                case ProposalFailed():
-                    finished = self.proposals.failed(event)
-                    if finished is not None:
-                        self._finished.append(finished)
-                case _:
-                    self._barrier(event)
-        if ready.committed:
-            self._close(ready.committed[-1].index)
-            self._lamport.restore(self.board.marks().clock)
-            if self._unwritten_since is None:
-                self._unwritten_since = now.monotonic
+    def _log_event(self, event: LogEvent) -> None:
+        """What happened in the log beside operations."""
+        match event:
+            case ProposalFailed():
+                finished = self.proposals.failed(event)
+                if finished is not None:
+                    self._finished.append(finished)
+            case BarrierPassed():
+                if not self.readiness.passed(event):
+                    self.queries.passed(event)
+            case BarrierFailed():
+                if not self.readiness.failed(event):
+                    self.queries.failed(event)
 
-    def _barrier(self, event: BarrierPassed | BarrierFailed) -> None:
-        if isinstance(event, BarrierPassed):
-            if not self.readiness.passed(event):
-                self.queries.passed(event)
-        elif not self.readiness.failed(event):
-            self.queries.failed(event)
-
-    def _apply_one(self, event: Committed, now: Instant) -> Outcome:
-        before = index_of(event.position) - 1
-        if before > self.applied:
-            self._close(before)
-        outcome = self.board.apply(event.position, event.term, event.payload)
+    def _applied(self, event: Committed, outcome: Outcome) -> None:
+        """An operation was applied: answer who waits for it, publish what this server proposed."""
         post = outcome.post
         if post is not None:
-            self._publisher.changed(post, now)
+            self._publisher.changed(post, self._turn_at)
+            if self.proposals.proposed_here(event.key):
+                self._publisher.publish(post)
         admitted = self.proposals.committed(event.key)
         if admitted is not None:
             request = admitted.request
             assert not isinstance(request, Query)
             self._finished.append(Finished(admitted.caller, result_of(request, outcome.answer)))
-            if post is not None:
-                self._publisher.publish(post)
-        return outcome
-
-    def _close(self, index: int) -> None:
-        """Every entry up to ``index`` has been applied as a whole."""
-        checkpoint = self.applied - self.applied % CHECKPOINT_EVERY + CHECKPOINT_EVERY
-        while checkpoint <= index:
-            self.board.applied_entry(checkpoint)
-            self.peers.checkpoints.reached(checkpoint, self.board.marks().digest)
-            checkpoint += CHECKPOINT_EVERY
-        self.board.applied_entry(index)
-        self.applied = index
 
     def _notice_leadership(self, now: Instant) -> None:
         """Say who leads when that changes; a new leader says it to the readers, too, once it has proven it."""

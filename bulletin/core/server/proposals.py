@@ -81,6 +81,10 @@ class Proposals:
         self._held.clear()
         self._log.propose(operations, now.monotonic + PROPOSAL_SECONDS, now)
 
+    def proposed_here(self, key: bytes) -> bool:
+        """Whether this server, in this start, is the one that proposed the operation ``key``."""
+        return key.startswith(self._prefix)
+
     def committed(self, key: bytes) -> Admitted | None:
         """The operation ``key`` is committed: who waits for it here, or None."""
         admitted = self._proposed.pop(key, None)

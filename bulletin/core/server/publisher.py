@@ -1,7 +1,7 @@
-"""What this server publishes: the posts that it answered, the heads of what changed, and who leads.
+"""What this server publishes: the posts that it proposed, the heads of what changed, and who leads.
 
-A publication is a hint; the history is the truth.  The server that answers a post publishes it, so each post is
-published once, as long as nobody dies.  The leader tells, every :data:`BEACON` seconds, the head of each stream that
+A publication is a hint; the history is the truth.  The server whose proposal became the post publishes it (most often
+it is the one that answers it, too), so each post is published once, as long as nobody dies.  The leader tells, every :data:`BEACON` seconds, the head of each stream that
 changed in the last :data:`RECENT` seconds, whoever published it: so the loss of even the last post of a stream goes
 unnoticed for two seconds at most, also when the server that should have published it died.  A new leader, which applied
 the same posts, goes on where the old one ended.
@@ -50,7 +50,7 @@ class Publisher:
             self._heads.popitem(last=False)
 
     def publish(self, post: Post) -> None:
-        """A post was answered by this server."""
+        """A post came of this server's proposal."""
         self.published += 1
         self._waiting.append(write_post(post, flat_only=self._flat_only))
 

@@ -15,6 +15,7 @@ skips all of that and sees this server as it is.
 A read has no effect, so every refusal of one is definite.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
@@ -32,14 +33,20 @@ from bulletin.core.server.work import PageRead
 from bulletin.core.wire.replies import ChannelNames, Result, UserNames
 from bulletin.core.wire.requests import History, ListChannels, ListUsers, Query, ReadLevel
 
+NAMES_A_LIST: Final = 100
+"""What a list costs beside its names, in names."""
+
 QUERIES_MAX: Final = 4096
 """Reads under way at most; what is above is refused with ``sobrecarregado``."""
 
 BARRIERS_MAX: Final = 4
 """Barriers out at once."""
 
-READS_MAX: Final = 64
-"""Pages being read at once; each is at most a page's bytes in memory."""
+READS_MAX: Final = 16
+"""Pages being read at once: so many replies of a page's size may have to be written in one turn."""
+
+NAMES_PER_TURN: Final = 20_000
+"""Names in lists after which a turn answers no further list: one of all users is a page of megabytes."""
 
 
 class Names(Protocol):
@@ -84,7 +91,8 @@ class Queries:
         self._out: dict[int, list[Reading]] = {}
         self._applying: list[tuple[int, list[Reading]]] = []
         self._writing: list[tuple[int, list[Reading]]] = []
-        self._due: list[Reading] = []
+        self._lists: deque[Reading] = deque()
+        self._due: deque[Reading] = deque()
         self._reading: dict[int, Reading] = {}
         self._ended: list[Finished] = []
         self._count = 0
@@ -96,6 +104,11 @@ class Queries:
     def waits_for_tables(self) -> bool:
         """Whether a page waits for what was applied to be in the tables."""
         return bool(self._writing)
+
+    @property
+    def more(self) -> bool:
+        """Whether lists wait for the next turn."""
+        return bool(self._lists)
 
     def admit(self, admitted: Admitted) -> Refusal | None:
         """Take a read, or say why not."""
@@ -149,12 +162,14 @@ class Queries:
                     self._due.extend(readings)
                 else:
                     self._writing.append((index, readings))
+        if self._lists:
+            self._answer_lists()
 
     def take_pages(self) -> list[PageRead]:
         """Pages to be read now."""
         pages: list[PageRead] = []
         while self._due and len(self._reading) < READS_MAX:
-            reading = self._due.pop(0)
+            reading = self._due.popleft()
             assert isinstance(reading.query, History)
             token = next(self._tokens)
             self._reading[token] = reading
@@ -180,7 +195,8 @@ class Queries:
         for waiting in (self._applying, self._writing):
             for place, (index, readings) in enumerate(waiting):
                 waiting[place] = (index, self._sift(readings, now, Code.TIMED_OUT, everything=False))
-        self._due = self._sift(self._due, now, Code.TIMED_OUT, everything=False)
+        self._due = deque(self._sift(self._due, now, Code.TIMED_OUT, everything=False))
+        self._lists = deque(self._sift(self._lists, now, Code.TIMED_OUT, everything=False))
 
     def drop_waiting(self) -> int:
         """Forget what waits for a barrier: the broker gave it to another server.  Says how many those were."""
@@ -199,21 +215,32 @@ class Queries:
         """The board's memory has come far enough: answer lists, send pages on to the tables."""
         pages = []
         for reading in readings:
-            match reading.query:
-                case ListUsers(after=after):
-                    self._end(reading, UserNames(*self._board.users(after, LIST_BYTES_MAX)))
-                case ListChannels(after=after):
-                    self._end(reading, ChannelNames(*self._board.channels(after, LIST_BYTES_MAX)))
-                case History(query=query):
-                    refusal = self._missing(query)
-                    if refusal is None:
-                        pages.append(reading)
-                    else:
-                        self._end(reading, refusal)
+            if not isinstance(reading.query, History):
+                self._lists.append(reading)
+                continue
+            refusal = self._missing(reading.query.query)
+            if refusal is None:
+                pages.append(reading)
+            else:
+                self._end(reading, refusal)
         if index <= self._written:
             self._due.extend(pages)
         elif pages:
             self._writing.append((index, pages))
+
+    def _answer_lists(self) -> None:
+        """A turn's share of the lists."""
+        left = NAMES_PER_TURN
+        while self._lists and left > 0:
+            reading = self._lists.popleft()
+            after = reading.query.after if isinstance(reading.query, ListUsers | ListChannels) else None
+            if isinstance(reading.query, ListUsers):
+                names, more = self._board.users(after, LIST_BYTES_MAX)
+                self._end(reading, UserNames(names, more))
+            else:
+                names, more = self._board.channels(after, LIST_BYTES_MAX)
+                self._end(reading, ChannelNames(names, more))
+            left -= len(names) + NAMES_A_LIST
 
     def _missing(self, query: PageQuery) -> Refusal | None:
         """The refusal of a page of a stream that does not exist, or None."""
@@ -225,7 +252,9 @@ class Queries:
             return Refusal(Code.NO_SUCH_USER, "com")
         return None
 
-    def _sift(self, readings: list[Reading], now: Instant, code: Code, *, everything: bool) -> list[Reading]:
+    def _sift(
+        self, readings: Iterable[Reading], now: Instant, code: Code, *, everything: bool
+    ) -> list[Reading]:
         """Those that still have time; the others end with a refusal."""
         left = []
         for reading in readings:

@@ -280,6 +280,7 @@ class Replica:
             fetches=turn.fetches,
             to_reference=asked,
             events=self._notices.take(),
+            more=turn.more,
         )
 
     def _turn(self, member: Member, now: Instant) -> Turn:
@@ -327,8 +328,8 @@ class Replica:
             return "There is no leader: a majority of the servers cannot be reached."
         if not status.proven:
             return "The leader has not committed anything yet."
-        if self.member.applied < status.commit:
-            return f"The server has applied {self.member.applied} of {status.commit} entries."
+        if self.member.applying.applied < status.commit:
+            return f"The server has applied {self.member.applying.applied} of {status.commit} entries."
         if not self.brokers.connected(now):
             return "No broker knows this server."
         return None

@@ -62,6 +62,7 @@ class Work:
     :param fetches: entries to be read from the log.
     :param to_reference: requests.
     :param events: for the log.
+    :param more: there is more to do: ``ready`` wants to be called again soon, whether or not something comes in.
     :param fatal: why this server must stop at once, or None.  Nothing else of the same ``Work`` is carried out then.
     """
 
@@ -74,4 +75,5 @@ class Work:
     fetches: Sequence[Fetch] = ()
     to_reference: Sequence[Addressed] = ()
     events: Sequence[Event] = ()
+    more: bool = False
     fatal: str | None = None

@@ -107,6 +107,7 @@ def makeService(options: Options) -> "Process":
         flat_publications=options["publications"] == FLAT_SHAPE,
         clock_offset=options["clock-offset"],
         clock_drift_ppm=options["clock-drift"],
+        own_process=True,
         http=options["http"],
     )
     return in_process(server, options)

@@ -170,6 +170,8 @@ class Executor:
             links.publish(work.publications)
         if work.to_reference:
             links.to_reference(work.to_reference)
+        if work.more:
+            self._schedule()
 
     def _ask_store(self, work: Work) -> None:
         if work.write is not None:
@@ -209,7 +211,11 @@ class Executor:
         except Exception:  # noqa: BLE001 - logged; going on with a broken invariant could answer wrongly
             self._break()
             return
-        if acts and self._scheduled is None:
+        if acts:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if self._scheduled is None and not self.stopped:
             self._scheduled = self._reactor.callLater(0, self.turn)
 
     def _break(self) -> None:

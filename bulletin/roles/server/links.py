@@ -8,11 +8,14 @@ that is there and slow wait a little.
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from twisted.logger import Logger
+
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import Replies, ToBroker
 from bulletin.core.wire.peers import PeerFrame
 from bulletin.core.wire.reference import Addressed
 from bulletin.transport.bounds import BETWEEN_ROLES
+from bulletin.transport.endpoints import EndpointError, parse_endpoint
 from bulletin.transport.traffic import Full
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from bulletin.roles.server.executor import Executor
     from bulletin.roles.server.service import Wiring
     from bulletin.transport.sockets import Dealer, Publisher, Router
+
+_log = Logger()
 
 REPLIES_WAITING: Final = 256
 """Messages to a broker that wait here while its queue is full; a broker that is away gets none of them."""
@@ -72,23 +77,33 @@ class Links:
         )
 
     def join(self, document: "FoundingDocument", member: bytes) -> None:
-        """Connect to the fellow members of a cluster."""
+        """Connect to the fellow members of a cluster; whom nothing can connect to is done without."""
         for fellow in document.members:
-            if fellow.member != member and fellow.member not in self._fellows:
-                self._fellows[fellow.member] = self._role.watch(
-                    f"to-{fellow.name}",
-                    self._role.sockets.Dealer(
-                        self._role.transport,
-                        connect=[fellow.endpoint],
-                        received=self._executor.unexpected,
-                        max_backlog=0,
-                    ),
+            if fellow.member == member or fellow.member in self._fellows:
+                continue
+            try:
+                endpoint = parse_endpoint(fellow.endpoint, listen=False)
+                dealer = self._role.sockets.Dealer(
+                    self._role.transport,
+                    connect=[endpoint],
+                    received=self._executor.unexpected,
+                    max_backlog=0,
                 )
+            except EndpointError as error:
+                _log.error(
+                    "The server {name} cannot be reached: its endpoint in the founding document is none ({why})",
+                    name=fellow.name,
+                    why=str(error),
+                )
+                continue
+            self._fellows[fellow.member] = self._role.watch(f"to-{fellow.name}", dealer)
 
     def to_peers(self, frames: Iterable[PeerFrame]) -> None:
         """Send frames to fellow servers; those for one that is away are lost."""
         for frame in frames:
-            self._send(self._fellows[frame.recipient], peer_wire.encode(frame))
+            dealer = self._fellows.get(frame.recipient)
+            if dealer is not None:
+                self._send(dealer, peer_wire.encode(frame))
 
     def to_brokers(self, messages: Iterable[tuple[int, ToBroker]]) -> None:
         """Send messages to brokers.  Signs of life are not queued: late ones say nothing."""

@@ -1,5 +1,6 @@
 """The service of one server: makes store, replica, sockets and timers, and lets them go again."""
 
+import gc
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from random import Random
 
 TICK_SECONDS: Final = 0.02
+
+GARBAGE_THRESHOLDS: Final = (20_000, 50, 100)
+"""When the interpreter looks for cycles of garbage.  A server makes next to none, but keeps some million objects for the
+operations that it remembers, and a look at all of those takes longer than an election may wait for."""
 
 StoreMaker = Callable[[Callable[..., object], Failed], Store]
 """Makes a store from ``call_from_thread`` and ``failed``."""
@@ -61,6 +66,7 @@ class Server(Role):
     :param flat_publications: publish posts without the second shape.
     :param clock_offset: seconds that its clock is wrong by, and
     :param clock_drift_ppm: microseconds a second by which that grows.
+    :param own_process: whether the process is this server's alone, so that its garbage collector may be set for it.
     :param rng: its chances and salts; the system's generator if not given.
     :param make_store: in place of the disk, in tests.
     :param arguments: see :class:`Role`.
@@ -77,6 +83,7 @@ class Server(Role):
         flat_publications: bool = False,
         clock_offset: float = 0.0,
         clock_drift_ppm: float = 0.0,
+        own_process: bool = False,
         rng: "Random | None" = None,
         make_store: StoreMaker | None = None,
         **arguments: Any,
@@ -92,6 +99,7 @@ class Server(Role):
             clock_offset=clock_offset,
             clock_drift_ppm=clock_drift_ppm,
         )
+        self._own_process = own_process
         self._rng = rng or SystemRandom()
         self._make_store = make_store or partial(_make_store, data, wiring.name)
         self._drained: Deferred[None] | None = None
@@ -120,6 +128,10 @@ class Server(Role):
             store.close(lambda: None)
             raise
         self._store = store
+        if self._own_process:
+            gc.collect()
+            gc.freeze()  # what was there at the start stays to the end
+            gc.set_threshold(*GARBAGE_THRESHOLDS)
 
     def _begin(self, store: Store, opened: Opened) -> None:
         for note in opened.notes:

@@ -141,6 +141,8 @@ class Server:
         for addressed in work.to_reference:
             cluster.to_reference(self, reference_wire.encode(addressed))
         self.published.extend(work.publications)
+        if work.more:
+            self.input(lambda: None)
 
     def _write(self, write: StoreWrite) -> None:
         self.store.write(

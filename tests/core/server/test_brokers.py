@@ -120,6 +120,19 @@ class BrokersTests(SynchronousTestCase):
         self.brokers.accept(True)
         self.assertEqual([type(message) for _, message in self.take()], [ServerReady, ServerReady])
 
+    def test_draining_is_said_although_replies_go_out(self) -> None:
+        self.brokers.accept(True)
+        self.take()
+        self.brokers.heard(0, self.brokers.session, self.now)
+        self.brokers.accept(False)
+        self.brokers.reply(0, Reply(b"i" * 16, 1, SUCCESS, b"body"))
+        kinds = [type(message) for number, message in self.take() if number == 0]
+        self.assertEqual(kinds, [ServerDraining, Replies])
+        self.time += HEARTBEAT
+        self.brokers.reply(0, Reply(b"i" * 16, 1, SUCCESS, b"body"))
+        kinds = [type(message) for number, message in self.take() if number == 0]
+        self.assertEqual(kinds, [ServerDraining, Replies])
+
     def test_connected_counts_brokers_that_were_heard_lately_and_know_the_session(self) -> None:
         self.brokers.accept(True)
         self.take()

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.core.server import member
+from bulletin.core.server import applying
 from bulletin.core.wire.publications import HEADS_TOPIC, Election, Heads, Published, read
 from tests.core.server.cluster import Asked, Cluster, Server
 
@@ -314,7 +314,7 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(seqs(page), [len(asked)])
 
     def test_a_state_that_differs_from_the_majoritys_stops_its_server(self) -> None:
-        self.patch(member, "CHECKPOINT_EVERY", 16)
+        self.patch(applying, "CHECKPOINT_EVERY", 16)
         cluster = self.form(110)
         victim = next(server for server in cluster.servers if not server.leads)
         assert victim.replica.member is not None

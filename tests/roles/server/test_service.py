@@ -215,6 +215,14 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(samples["server_peers_dropped_total", ()], 1)
         self.stop()
 
+    def test_a_fellow_without_an_endpoint_is_done_without(self):
+        self.start()
+        self.found(document((ME, "alfa", OWN), (FELLOW, "beta", "nowhere")))
+        self.pass_time(1)
+        self.assertIsNotNone(self.server.replica.document)
+        self.assertEqual(self.failed, [])
+        self.stop()
+
     def test_metrics_name_role_and_digest(self):
         self.become_ready()
         samples = {(s.name, tuple(s.labels.values())): s.value for s in self.server.samples()}
