@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from bulletin.core.broker.dispatcher import Dispatcher
 from bulletin.core.broker.pending import PENDING_BYTES_MAX, PENDING_MAX, Bounds
 from bulletin.core.broker.servers import Standing
-from bulletin.core.broker.status import Status
+from bulletin.core.broker.status import Counters, Status
+from bulletin.core.errors import Code
 from bulletin.core.limits import MIB
 from bulletin.roles.options import HTTP, Mistake, Option, RoleOptions, endpoints, integer
 from bulletin.roles.process import Process, in_process
@@ -30,6 +31,19 @@ TICK_SECONDS: Final = 0.025
 
 PREFIX_BYTES: Final = 8
 """Of each request's id: random, once per start."""
+
+
+_JUNK: Final = "junk"
+
+_COMPLAINTS: Final = (
+    (_JUNK, "What came to the servers' socket was no server's; {count} so far"),
+    (Code.MALFORMED.value.code, "Requests had no body frame or several; {count} so far"),
+    (Code.TOO_LARGE.value.code, "Requests were larger than the board takes; {count} so far"),
+    (Code.OVERLOADED.value.code, "Requests found no room; {count} so far"),
+    (Code.NO_SERVERS.value.code, "Requests found no server that is ready; {count} so far"),
+    (Code.TIMED_OUT.value.code, "Requests were not answered in time by any server; {count} so far"),
+)
+"""What is worth a line in the log: a refusal's code, and the line."""
 
 
 class Options(RoleOptions):
@@ -91,7 +105,7 @@ class Broker(Role):
         self._servers: Router | None = None
         self._drained: Deferred[None] | None = None
         self._undelivered = 0
-        self._complained = 0
+        self._complained: dict[str, int] = {}
 
     def open(self) -> None:
         """Listen to both sides."""
@@ -201,6 +215,7 @@ class Broker(Role):
         assert self._dispatcher is not None
         self._dispatcher.tick(self.now())
         self._carry_out()
+        self._complain(self._dispatcher.counters)
         if self._drained is not None and self._dispatcher.drained:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -220,16 +235,14 @@ class Broker(Role):
             for answer in ready.to_clients:
                 if clients.send_to(answer.envelope, answer.body) is not Outcome.SENT:
                     self._undelivered += 1
-        self._complain(dispatcher.counters.malformed)
 
-    def _complain(self, malformed: int) -> None:
-        if malformed != self._complained:
-            self._complained = malformed
-            self.quiet.warn(
-                "malformed",
-                "What came to the servers' socket was no server's; {count} so far",
-                count=malformed,
-            )
+    def _complain(self, counters: Counters) -> None:
+        """Say in the log, with restraint, what nobody of ours would have sent, and what found no room."""
+        for kind, sentence in _COMPLAINTS:
+            count = counters.malformed if kind == _JUNK else counters.refused.get(kind, 0)
+            if count != self._complained.get(kind, 0):
+                self._complained[kind] = count
+                self.quiet.warn(kind, sentence, count=count)
 
 
 def makeService(options: Options) -> Process:

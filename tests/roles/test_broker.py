@@ -2,6 +2,7 @@
 
 import zmq
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -157,12 +158,24 @@ class InMemory(SynchronousTestCase):
         self.assertEqual(self.samples()["broker_pending",], 0)
 
     def test_junk_from_servers(self):
-        """Junk is counted, and logged a few times at most."""
+        """Junk is counted."""
         for _ in range(100):
             self.servers.deliver(
                 ((b"A",), [b"\xc1"]), ((b"A", b""), [b"x"]), ((b"A",), []), ((b"A",), [b"a", b"b"])
             )
         self.assertEqual(self.samples()["broker_malformed_total",], 400)
+
+    def test_complaints(self):
+        """What no peer of ours sends has a line in the log, and a flood of it has a few."""
+        with capturedLogs() as events:
+            for _ in range(50):
+                self.servers.deliver(((b"A",), [b"junk"]))
+                self.clients.deliver(((b"c", b""), []))
+                self.clock.advance(0.025)
+        sentences = [event["log_format"] for event in events if event.get("log_level") is LogLevel.warn]
+        self.assertEqual(sum("no server's" in sentence for sentence in sentences), 3)
+        self.assertEqual(sum("no body frame" in sentence for sentence in sentences), 3)
+        self.assertEqual(len(sentences), 6)
 
     def test_health(self):
         """Ready while a server is."""
