@@ -19,13 +19,24 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from bulletin.core.board.board import Board
+from bulletin.core.board import commands
+from bulletin.core.board.board import Board, CannotApply
 from bulletin.core.board.outcome import Applied, Outcome, RestoredBoard
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Refusal
-from bulletin.core.log.port import BarrierFailed, BarrierPassed, Committed, LogEvent, ProposalFailed
+from bulletin.core.log.entry import LEVEL
+from bulletin.core.log.port import (
+    BarrierFailed,
+    BarrierPassed,
+    Committed,
+    LogEvent,
+    Operation,
+    ProposalFailed,
+    position_of,
+)
 from bulletin.core.raft.config import Config
+from bulletin.core.raft.messages import Forward, Message
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
 from bulletin.core.raft.ready import Fetch, Persist, Restored, Role, Status
@@ -167,6 +178,25 @@ class Member:
         self._finished += self.proposals.expire(now, leaderless=leaderless)
         self.queries.expire(now, leaderless=leaderless)
 
+    def receive(self, sender: bytes, message: Message, now: Instant) -> None:
+        """A fellow server's message.
+
+        Forwarded operations are looked at before they can reach the log: one that cannot be applied, which a fellow
+        server of a newer version might send, would stop every server for good once it stood there.
+
+        :raises bulletin.core.raft.diverged.Diverged: the server must stop.
+        """
+        if isinstance(message, Forward) and not all(map(_readable, message.operations)):
+            self.peers.dropped += 1
+            self._notices.repeat(
+                "unreadable",
+                "forwarded operations that this version cannot read were dropped",
+                now,
+                urgent=True,
+            )
+            return
+        self.log.receive(sender, message, now)
+
     def hand_over(self, now: Instant) -> None:
         """Give leadership away, if this server has it; tried again after a while if need be."""
         if self.log.node.leads and now.monotonic - self._handed_over_at >= HAND_OVER_AGAIN:
@@ -188,7 +218,10 @@ class Member:
     # What goes out
 
     def turn(self, now: Instant) -> Turn:
-        """Do what there is to do."""
+        """Do what there is to do.
+
+        :raises CannotApply: the log holds something that this version cannot apply: the server must stop.
+        """
         self._notice_leadership(now)
         if self.led:
             self.proposals.propose(now)
@@ -198,6 +231,9 @@ class Member:
         for recipient, message in ready.messages:
             send(recipient, message)
         self._turn_at = now
+        for entry in ready.committed:
+            if entry.level > LEVEL:
+                raise CannotApply(position_of(entry.index, 0), f"it is of level {entry.level}")
         applying = self.applying
         applying.deliver(self.log.follow(), ready.committed[-1].index if ready.committed else None)
         applying.advance(now)
@@ -261,3 +297,12 @@ class Member:
 def _is_local(request: Write | Query) -> bool:
     """Whether a request needs no leader."""
     return isinstance(request, Query) and request.level is ReadLevel.LOCAL
+
+
+def _readable(operation: Operation) -> bool:
+    """Whether an operation is a command that this version can apply."""
+    try:
+        commands.decode(operation.payload)
+    except ValueError:
+        return False
+    return True

@@ -165,7 +165,7 @@ class Replica:
             self.lamport.receive(frame.clock)
             try:
                 for message in frame.messages:
-                    member.log.receive(frame.sender, message, now)
+                    member.receive(frame.sender, message, now)
             except Diverged as error:
                 self._stop(str(error))
             if frame.checkpoint is not None:

@@ -3,6 +3,11 @@
 import msgpack
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.board.board import CannotApply
+from bulletin.core.log.entry import LEVEL, Entry, EntryKind
+from bulletin.core.log.port import Operation
+from bulletin.core.raft.messages import Forward
+from bulletin.core.raft.ready import Ready
 from bulletin.core.server.brokers import PATIENCE
 from bulletin.core.wire.broker import (
     LATER,
@@ -148,3 +153,30 @@ class ReplicaTests(SynchronousTestCase):
         self.assertTrue(status.empty)
         self.assertIsNone(status.node)
         self.assertTrue(status.reference)
+
+
+class NewerFellowTests(SynchronousTestCase):
+    """A fellow server of a newer version, or a stranger that pretends to be one, cannot stop every server for good."""
+
+    def setUp(self) -> None:
+        self.cluster = Cluster(11)
+        self.cluster.form()
+        self.leader = self.cluster.leader
+        self.fellow = next(server for server in self.cluster.servers if server is not self.leader)
+
+    def test_a_forwarded_operation_that_cannot_be_read_never_reaches_the_log(self) -> None:
+        member = self.leader.replica.member
+        last = member.log.status().last_index
+        forward = Forward(member.log.status().term, (Operation(b"k" * 16, b"from the future"),))
+        sender = self.fellow.replica.member_id
+        self.leader.input(lambda: member.receive(sender, forward, self.cluster.now))
+        self.cluster.run(1.0)
+        self.assertEqual(member.log.status().last_index, last)
+        self.assertEqual(member.peers.dropped, 1)
+        self.assertEqual(self.cluster.ask("login", user="ana")["status"], "sucesso")
+
+    def test_an_entry_of_a_higher_level_stops_the_server_with_a_sentence(self) -> None:
+        member = self.fellow.replica.member
+        entry = Entry(10**6, 9, EntryKind.NOOP, b"", b"h" * 32, level=LEVEL + 1)
+        self.patch(member.log, "ready", lambda: Ready(committed=(entry,)))
+        self.assertIn("of level 2", str(self.assertRaises(CannotApply, member.turn, self.cluster.now)))
