@@ -185,6 +185,16 @@ class Beginning(SynchronousTestCase):
         self.assertEqual(bench.seqs(), [29, 30, 31, 32, 33])
         self.assertEqual(bench.asked, [])
 
+    def test_published_while_the_last_page_is_under_way(self):
+        """What is newer than the page is not taken for made up: it comes out without another page."""
+        self.bench.follow(since=28)
+        page = self.bench.page(self.bench.asked[0][1], GERAL)
+        for new in self.bench.write(2):
+            self.bench.tell(new)
+        self.bench.fetch(page)
+        self.assertEqual(self.bench.seqs(), [29, 30, 31, 32])
+        self.assertEqual(self.bench.asked, [])
+
     def test_left(self):
         """A stream that was left is nobody's; it can be followed again."""
         self.bench.follow(last=1)
