@@ -204,13 +204,14 @@ def read_correspondents(connection: apsw.Connection, keys: Sequence[str]) -> dic
     :raises Damaged: a row is not what was written.
     """
     found = connection.execute(
-        "SELECT json_group_object(c.key, hex(c.body)) FROM json_each(?) AS k JOIN correspondents AS c ON c.key = k.value",
+        "SELECT json_group_array(json_array(k.key, hex(c.body)))"
+        " FROM json_each(?) AS k JOIN correspondents AS c ON c.key = k.value",
         (json.dumps(keys),),
     ).get
-    bodies = json.loads(found)
-    return {
-        key: decode_correspondent(key, bytes.fromhex(bodies[key]) if key in bodies else None) for key in keys
-    }
+    counts = dict.fromkeys(keys, 0)
+    for place, body in json.loads(found):
+        counts[keys[place]] = decode_correspondent(keys[place], bytes.fromhex(body))
+    return counts
 
 
 def read_board(

@@ -324,6 +324,22 @@ class Conformance:
         self.assertEqual(texts(inbox("rui", "eva"))[:2], ([], False))
         self.assertEqual(len(texts(inbox("ana"))[0]), 18)
 
+    def test_names_that_need_escapes(self):
+        """None of them is valid today; the store does not rely on it."""
+        self.disk = self.harness(window=2)
+        names = ["joão", 'a"b\\c', "\U0001f600", "tab\tnul\0x", "nul\0y", "[1]"]
+        scribe = self.disk.begin()
+        self.disk.write(scribe.persist([scribe.login(name) for name in names]), scribe.apply())
+        for number in (1, 2):
+            commands = [scribe.send(names[0], name, user=name, id_=f"{number}:7") for name in names]
+            self.disk.write(scribe.persist(commands), scribe.apply())
+        for name in names:
+            page = self.disk.page(inbox(names[0], name))
+            self.assertEqual([post.user for post in page.posts], [name, name])
+        opened = self.reopen()
+        self.assertEqual(sorted({row.user for row in opened.board.sessions}), sorted(names))
+        self.assertEqual([stream.name for stream in opened.board.streams], names)
+
     # The end
 
     def test_close_finishes_what_was_asked(self):

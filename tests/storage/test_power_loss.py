@@ -142,6 +142,37 @@ class PowerLossTests(SynchronousTestCase):
         self.assertGreater(self.cut_everywhere(run, (power.some(Random(5)), power.nothing)), 60)
         self.assertGreater(sum(event[:2] == ("board.sqlite", "sync") for event in run.recording.events), 3)
 
+    def test_again_while_the_start_after_it_repairs(self):
+        run = Run(self, checkpoint_pages=4)
+        run.work()
+        run.disk.stop()
+        middle = len(run.recording.events) // 2
+        acknowledged = 0
+        for event in run.recording.events[:middle]:
+            run.image.happen(event)
+            acknowledged = event[2] if event[1] == "ack" else acknowledged
+        first = Path(self.mktemp())
+        run.image.store(first, power.some(Random(1)))
+        recording = power.Recording()
+        vfs = power.RecordingVFS("second", recording)
+        second = SqliteHarness(self, vfs="second", hard_state=power.recording_hard_state(recording))
+        second.directory = first
+        image = power.Image(first)
+        incarnation = second.start().restored.incarnation
+        recording.acknowledge(incarnation)
+        second.stop()
+        used = 1
+        for place, event in enumerate(recording.events):
+            image.happen(event)
+            used = event[2] if event[1] == "ack" else used
+            image.store(self.place, power.some(Random(place)))
+            state, restored = self.look(run)
+            self.assertIn(state, run.states[acknowledged:], place)
+            self.assertIsNone(restored.trusted_from, place)
+            self.assertGreater(restored.incarnation, used, place)
+        self.assertEqual(used, incarnation)
+        self.assertIsNotNone(vfs)
+
     def test_a_disk_that_lied(self):
         """The database's syncs came to nothing, the hard state's did not: no acknowledgement is forgotten unnoticed."""
         run = Run(self)
