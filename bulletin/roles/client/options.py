@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -69,6 +70,29 @@ class CommandOptions(RoleOptions):
         super().__init__({name: value for name, value in environment.items() if name not in variables})
         self.given: dict[str, str] = {}
         self.channels: tuple[str, ...] = ()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command's words; options may stand behind its arguments, too, unless one of those is free text."""
+        if options is not None and "TEXT" not in self.arguments:
+            options = self._options_first(options)
+        super().parseOptions(options)
+
+    def _options_first(self, words: Sequence[str]) -> list[str]:
+        """The same words with the options in front, as getopt wants them; behind ``--`` there are none."""
+        flags = {f"--{option.name}" for option in self.table if option.kind.flag} | {"--help", "--version"}
+        options: list[str] = []
+        arguments: list[str] = []
+        left = iter(words)
+        for word in left:
+            if word == "--":
+                break
+            if not word.startswith("--"):
+                arguments.append(word)
+                continue
+            options.append(word)
+            if "=" not in word and word not in flags:
+                options.extend(islice(left, 1))
+        return [*options, "--", *arguments, *left]
 
     def getSynopsis(self) -> str:
         """The line above the options in ``--help``."""
@@ -174,7 +198,7 @@ class Tail(CommandOptions):
     def parseArgs(self, *arguments: str) -> None:
         """Take one channel or several, each once."""
         if not arguments:
-            raise usage.UsageError("It takes one CHANNEL at least, after its options.")
+            raise usage.UsageError("It takes one CHANNEL at least.")
         self.channels = tuple(dict.fromkeys(valid(text) for text in arguments))
 
     def check(self) -> None:

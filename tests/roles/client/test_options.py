@@ -53,6 +53,15 @@ class Parsed(SynchronousTestCase):
         self.assertEqual(self.parse("--user", "ana", "users", BULLETIN_USER="caio")["user"], "ana")
         self.assertEqual(self.parse("users", BULLETIN_USER="caio")["user"], "caio")
 
+    def test_options_behind_arguments(self):
+        options = self.parse("tail", "geral", "--limit", "3", "avisos", "--count=1", "--json")
+        self.assertEqual(options.command.channels, ("geral", "avisos"))
+        self.assertEqual((options.command["limit"], options.command["count"]), (3, 1))
+        self.assertTrue(options["json"])
+
+    def test_a_mistyped_option_behind_an_argument(self):
+        self.assertIn("--sicne", self.refused("tail", "geral", "--sicne", "3"))
+
     def test_own_environment(self):
         self.assertEqual(self.parse("history", "geral", BULLETIN_LIMIT="7").command["limit"], 7)
 
