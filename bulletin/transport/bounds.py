@@ -48,7 +48,8 @@ FACING_CLIENTS: Final = Bounds(receive_mark=100, frame_bytes=REQUEST_BYTES_CUT, 
 FACING_PUBLISHERS: Final = Bounds(frame_bytes=4 * PUBLICATION_BYTES_MAX)
 """For the proxy's port that servers publish to."""
 
-FACING_SUBSCRIBERS: Final = Bounds(receive_mark=10, frame_bytes=128, keepalive=10, patience=30_000)
+FACING_SUBSCRIBERS: Final = Bounds(receive_mark=1, frame_bytes=128, keepalive=10, patience=30_000)
 """For the proxy's port that clients subscribe at.  They have only subscriptions to send: a command of 10 bytes and the
-topic, and a handshake, which with some libraries' metadata takes 80 bytes.  ``receive_mark`` is small because XPUB
-takes all that waits from a peer at once, whether or not it is being read."""
+topic, and a handshake, which with some libraries' metadata takes 80 bytes.  ``receive_mark`` is 1 because
+XPUB takes all that waits from its peers into memory every now and then, whether or not it is being read: what they can put
+there in the meantime is all that holds them back."""

@@ -392,12 +392,6 @@ class Connection(ZmqConnection):
         for path in self._owned:
             path.remove()
 
-    def connectionLost(self, reason: Any) -> None:
-        """The reactor cannot watch the descriptor any longer: nothing would be read again."""
-        if self._open:
-            _log.failure("The reactor gave up a {socket}", failure=reason, socket=type(self).__name__)
-        super().connectionLost(reason)
-
     @staticmethod
     def _closed(*_arguments: object) -> Any:
         raise zmq.ZMQError(errno.ENOTSOCK)

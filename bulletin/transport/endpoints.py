@@ -66,11 +66,7 @@ def parse_host_port(text: str, *, listen: bool) -> tuple[str, int]:
     :returns: the host (``*`` for every address of the machine; an IPv6 address in its brackets) and the port.
     :raises EndpointError: with one sentence.
     """
-    host, colon, port = text.rpartition(":")
-    if not colon or not host:
-        raise EndpointError(f"{_shown(text)} is not of the form HOST:PORT")
-    _check_host(host, text, listen=listen)
-    return host, _port(port, text, lowest=0 if listen else 1)
+    return _host_port(text, text, listen=listen)
 
 
 def _parse(text: str, *, listen: bool) -> str:
@@ -79,11 +75,20 @@ def _parse(text: str, *, listen: bool) -> str:
     if len(text.encode("utf-8", "surrogatepass")) > ENDPOINT_BYTES_MAX:
         raise EndpointError(f"an endpoint is longer than {ENDPOINT_BYTES_MAX} bytes")
     if text.startswith(TCP):
-        host, port = parse_host_port(text[len(TCP) :], listen=listen)
+        host, port = _host_port(text[len(TCP) :], text, listen=listen)
         return f"{TCP}{host}:{port}"
     if text.startswith(IPC):
         return _ipc(text)
     raise EndpointError(f"{_shown(text)} begins neither with {TCP} nor with {IPC}")
+
+
+def _host_port(text: str, whole: str, *, listen: bool) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        form = "HOST:PORT" if whole == text else "tcp://HOST:PORT"
+        raise EndpointError(f"{_shown(whole)} is not of the form {form}")
+    _check_host(host, whole, listen=listen)
+    return host, _port(port, whole, lowest=0 if listen else 1)
 
 
 def _ipc(text: str) -> str:

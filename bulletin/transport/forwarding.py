@@ -34,7 +34,7 @@ TOPICS_PER_CONNECTION_MAX: Final = 1000
 
 TOPICS_MAX: Final = 50_000
 """Topics of all subscribers together, each counted for each.  Past that, whoever has most is cut.  With names of 64 bytes
-that are all different this is 150 MiB, the worst case."""
+that are all different this is some 200 MiB, the worst case; clients that follow channels share most of it."""
 
 COMMANDS_WAITING_MAX: Final = 2000
 """Subscriptions and other things that one connection sends without a pause in which all are caught up with."""

@@ -5,7 +5,7 @@ import tempfile
 
 import zmq
 
-from bulletin.transport.bounds import PUBLICATION_BYTES_MAX, TOPIC_BYTES_MAX
+from bulletin.transport.bounds import PUBLICATION_BYTES_MAX, TOPIC_BYTES_MAX, Bounds
 from bulletin.transport.forwarding import COMMANDS_WAITING_MAX, BackXPub, FrontXSub, Subscribed
 from tests.transport.loopback import Loopback
 
@@ -183,7 +183,8 @@ class Subscriptions(Forwarding):
         self.assertEqual(publisher.poll(0), 0)
 
     async def test_a_flood_of_anything_costs_the_connection(self):
-        """Libzmq takes all that waits into memory, whether it is read or not."""
+        """Libzmq takes all that waits into memory, whether it is read or not; with a mark of 1 that is little."""
+        self.pair(bounds=Bounds(receive_mark=1000, frame_bytes=128))
         rogue = self.peer(zmq.XSUB, self.back.endpoint, SNDHWM=0, RECONNECT_IVL=-1)
         for _ in range(50 * COMMANDS_WAITING_MAX):
             rogue.send(b"\x01same")

@@ -1,6 +1,7 @@
 """The roles' sockets over real ones: framing, outcomes, and what hostile peers can do."""
 
 import itertools
+import os
 
 import zmq
 from hypothesis import given, settings, strategies as st
@@ -204,14 +205,15 @@ class Links(Loopback):
 
     async def test_what_was_queued_goes_when_the_peer_comes(self):
         """The backlog waits here, not in a queue of ZeroMQ's that nobody bounds or sees."""
-        dealer = Dealer(self.transport, connect=["ipc://@bulletin-late"], received=ignore)
+        late = f"ipc://@bulletin-late-{os.getpid()}"
+        dealer = Dealer(self.transport, connect=[late], received=ignore)
         for number in range(5):
             dealer.send(b"%d" % number)
         self.assertEqual(dealer.counters.backlog, 5)
         heard = []
         Router(
             self.transport,
-            listen=["ipc://@bulletin-late"],
+            listen=[late],
             received=lambda _envelope, body: heard.extend(body),
         )
         await self.until(lambda: len(heard) == 5)
