@@ -2,6 +2,7 @@
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -48,7 +49,7 @@ def system_instant() -> Instant:
     return Instant(time.monotonic(), time.time())
 
 
-class Role(Service):
+class Role(Service, ABC):
     """A role of the board: subclasses make their sockets in `open`, and answer for themselves in `health` and `samples`.
 
     Nothing is opened before `startService`: what was made before twistd forks has no I/O thread afterwards.
@@ -82,7 +83,6 @@ class Role(Service):
 
     def open(self) -> None:
         """Make the sockets and start the timers; what was made is closed again if this raises."""
-        raise NotImplementedError
 
     def drain(self) -> Deferred[Any] | None:
         """Take nothing new, and finish what is under way; the sockets and timers still work meanwhile."""
