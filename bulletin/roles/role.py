@@ -2,7 +2,6 @@
 
 import sys
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -49,7 +48,7 @@ def system_instant() -> Instant:
     return Instant(time.monotonic(), time.time())
 
 
-class Role(Service, ABC):
+class Role(Service):
     """A role of the board: subclasses make their sockets in `open`, and answer for themselves in `health` and `samples`.
 
     Nothing is opened before `startService`: what was made before twistd forks has no I/O thread afterwards.
