@@ -7,11 +7,15 @@ Action = Callable[[], None]
 
 
 class SimulatedTime:
-    """The one queue of events of a run."""
+    """The one queue of events of a run.
 
-    def __init__(self) -> None:
+    :param rate_max: more events a second than this are a storm, and end the run.
+    """
+
+    def __init__(self, rate_max: int = 50_000) -> None:
         self.now = 0.0
         self.events = 0
+        self._rate_max = rate_max
         self._queue: list[tuple[float, int, Action]] = []
         self._scheduled = 0
 
@@ -24,6 +28,7 @@ class SimulatedTime:
         """Run the next event."""
         self.now, _order, action = heappop(self._queue)
         self.events += 1
+        assert self.events < self._rate_max * (self.now + 1), "S13: a storm of messages"
         action()
 
     def run_until(self, moment: float) -> None:

@@ -100,7 +100,10 @@ class Greeter:
             state.disk.remember(peer, remembered)
         reply = GreetingReply(state.term, greeting.incarnation, remembered)
         state.outbox.send(peer, reply, state.disk.remembered_sequence)
-        self._greet(peer)
+        if fresh:
+            self._greet(
+                peer
+            )  # it may not have been there before; at later greetings this would go to and fro
         return fresh
 
     def answered(self, peer: bytes, reply: GreetingReply) -> None:

@@ -138,6 +138,17 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual(node.status().applied, 1)
 
 
+class GreetingTests(SynchronousTestCase):
+    def test_greetings_do_not_go_to_and_fro(self) -> None:
+        """While a disk is silent nobody can be judged; each is greeted again, but less and less often."""
+        group = Group()
+        group.held |= set(IDS)
+        group.advance(3.0)
+        greetings = sum(isinstance(message, Greeting) for _, _, message in group.sent)
+        self.assertEqual(len(group.sent), greetings)
+        self.assertLess(greetings, 3 * 2 * 10)
+
+
 NUMBERS = st.one_of(
     st.integers(-2, 12), st.sampled_from([2**31, 2**47, 2**53 + 1, 2**62, 2**63, 2**64, -(2**40)])
 )
