@@ -127,6 +127,7 @@ class BackXPub(Connection):
         self.topics = 0
         """Topics of all connections together."""
         self._subscribers: dict[int, Subscribed] = {}
+        self._talking: list[Subscribed] = []
         self._gone: list[int] = []
         self._frame: Any = None
         super().__init__(transport, listen=listen, bounds=bounds)
@@ -162,8 +163,9 @@ class BackXPub(Connection):
         if self.drained:
             for descriptor in gone:
                 self._forget(descriptor)
-            for subscriber in self._subscribers.values():
+            for subscriber in self._talking:
                 subscriber.waiting = 0
+            self._talking.clear()
         else:
             self._gone[:0] = gone
 
@@ -177,6 +179,8 @@ class BackXPub(Connection):
             subscriber = self._subscribers[descriptor] = Subscribed()
         if subscriber.cut:
             return
+        if not subscriber.waiting:
+            self._talking.append(subscriber)
         subscriber.waiting += 1
         kind, topic = parts[0][:1], parts[0][1:]
         if len(parts) > 1 or kind not in {SUBSCRIBE, b"\0"}:
