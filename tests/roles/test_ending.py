@@ -23,7 +23,10 @@ print("after", flush=True)
 class EndingTests(SynchronousTestCase):
     def start(self, *arguments):
         process = subprocess.Popen(
-            [sys.executable, "-c", ROLE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", ROLE, *arguments],
+            bufsize=0,  # communicate() would not see what readline() has read ahead
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)

@@ -96,7 +96,10 @@ class WatchParentTests(SynchronousTestCase):
 
     def test_a_board_that_is_killed_leaves_no_orphan(self):
         parent = subprocess.Popen(
-            [sys.executable, "-c", PARENT, CHILD], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [sys.executable, "-c", PARENT, CHILD],
+            bufsize=0,  # communicate() would not see what readline() has read ahead
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         try:
             self.assertEqual(parent.stdout.readline(), b"up\n")

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from bulletin.roles.supervision.layout import HOST
 from bulletin.roles.supervision.policy import Health
 
-PATIENCE: Final = 1.0
+PATIENCE: Final = 2.0
 """Seconds that an answer may take."""
 
 PAGE_BYTES_MAX: Final = 1024 * 1024

@@ -46,6 +46,10 @@ class LeadsTests(SynchronousTestCase):
 
 
 class ProbeTests(TestCase):
+    def setUp(self):
+        # A busy machine is no silent child.
+        self.patch(probes, "PATIENCE", 30)
+
     def serve(self, *, ready, leading):
         site = make_site(
             lambda: Health(ready=ready),
