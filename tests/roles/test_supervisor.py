@@ -24,7 +24,7 @@ PATIENCE = 20
 
 def a_free_base():
     """The first of ten ports that nobody listens on."""
-    start = 20_000 + os.getpid() * 7 % 10_000
+    start = 20_000 + os.getpid() * 31 % 10_000
     for base in range(start, start + 1000, 10):
         try:
             for port in range(base, base + 10):
