@@ -20,7 +20,8 @@ from bulletin.storage.records import Damaged
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
 
-_HURRIED_PAUSE: Final = 0.01
+_HURRIED_PAUSE: Final = 0.05
+"""Seconds between two slices of what nobody has checked since the start."""
 
 Read = Callable[[apsw.Connection], Any]
 """Something to read; called in the thread."""

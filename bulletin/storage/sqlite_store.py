@@ -46,7 +46,8 @@ class Tuning:
 
     :param window: operations remembered: the board's.
     :param ballast_bytes: the reserve for a full disk.
-    :param check_entries: entries at the end of the log that a start holds against their chain, at least.
+    :param check_entries: entries at the end of the log that a start holds against their chain, and waits for.  Those before
+        are left to the scrubber, which takes them first; each is checked in any case when it is fetched.
     :param checkpoint_pages: see :data:`bulletin.storage.writer.CHECKPOINT_PAGES`.
     :param scrub_pause: seconds between two slices of scrubbing; 0: none is done.
     :param vfs: the SQLite VFS to go through; None: the system's.
@@ -55,7 +56,7 @@ class Tuning:
 
     window: int = OPERATIONS_REMEMBERED
     ballast_bytes: int = 8 * MIB
-    check_entries: int = 65_536
+    check_entries: int = 16_384
     checkpoint_pages: int = CHECKPOINT_PAGES
     scrub_pause: float = 1.0
     vfs: str | None = None

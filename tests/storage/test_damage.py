@@ -12,6 +12,7 @@ from bulletin.core.board.board import Board
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.raft.ready import Fetch, HardState
+from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
 from bulletin.storage.store import StoreError
@@ -274,6 +275,15 @@ class NoticedTests(Damaged):
         self.flip("log", "idx", 9)
         self.assertEqual(len(self.disk.fetch(Fetch(1, 10, 20, 1 << 20))), 11)
         self.assertIsNone(self.disk.fetch(Fetch(2, 5, 20, 1 << 20)))
+        self.failed("row 9 of table log")
+
+    def test_an_entry_that_a_start_does_not_wait_for(self):
+        """A start checks the end of a long log; the scrubber takes what is before it first of all."""
+        self.flip("log", "idx", 9)
+        self.disk.tuning.update(check_entries=5, scrub_pause=0.05)
+        self.patch(reader, "_HURRIED_PAUSE", 0.001)
+        self.assertEqual(self.disk.start().restored.last_index, 42)
+        self.disk.loop.run(lambda: self.disk.failures)
         self.failed("row 9 of table log")
 
     def test_one_slot_of_the_hard_state(self):
