@@ -42,6 +42,22 @@ class Malformed:
     reference: int = 0
 
 
+@attrs.define
+class DiskCounters:
+    """What was asked of the disk, and how long it took.
+
+    :param writes: writes with something to sync in them, done so far.
+    :param entries: log entries in them.
+    :param rows: rows for the tables, in all writes.
+    :param seconds: sum of the times from asking for those writes to their being synced.
+    """
+
+    writes: int = 0
+    entries: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+
+
 class Executor:
     """Between the replica and everything that is not in the core.
 
@@ -65,6 +81,7 @@ class Executor:
     ) -> None:
         self.replica = replica
         self.malformed = Malformed()
+        self.disk = DiskCounters()
         self.links: Links | None = None
         self._store = store
         self._reactor = reactor
@@ -176,7 +193,8 @@ class Executor:
     def _ask_store(self, work: Work) -> None:
         if work.write is not None:
             write = work.write
-            self._store.write(write.persist, write.applied, partial(self._stored, write))
+            done = partial(self._stored, write, self._now().monotonic)
+            self._store.write(write.persist, write.applied, done)
         if work.found is not None:
             self._store.found(work.found, self._founded)
         for fetch in work.fetches:
@@ -189,7 +207,14 @@ class Executor:
         self.links.join(restored.document, self.replica.member_id)
         self._input(self.replica.founded, restored, tables)
 
-    def _stored(self, write: StoreWrite) -> None:
+    def _stored(self, write: StoreWrite, asked_at: float) -> None:
+        disk, persist = self.disk, write.persist
+        if persist is not None:
+            disk.writes += 1
+            disk.entries += len(persist.entries)
+            disk.seconds += self._now().monotonic - asked_at
+        if write.applied is not None:
+            disk.rows += len(write.applied.rows)
         self._input(
             self.replica.stored, write, acts=write.persist is not None or self.replica.waits_for_tables
         )

@@ -10,11 +10,13 @@ from bulletin.web.metrics import Sample, counter, gauge
 
 if TYPE_CHECKING:
     from bulletin.core.server.status import ServerStatus
-    from bulletin.roles.server.executor import Malformed
+    from bulletin.roles.server.executor import DiskCounters, Malformed
     from bulletin.storage.store import Store
 
 
-def samples_of(status: "ServerStatus", malformed: "Malformed", store: "Store | None") -> Iterator[Sample]:
+def samples_of(
+    status: "ServerStatus", malformed: "Malformed", disk: "DiskCounters", store: "Store | None"
+) -> Iterator[Sample]:
     """All samples of a server."""
     yield from _requests(status)
     for source, number in attrs.asdict(malformed).items():
@@ -24,6 +26,12 @@ def samples_of(status: "ServerStatus", malformed: "Malformed", store: "Store | N
     yield gauge("server_reference_heard", "Whether the reference answered lately.", float(status.reference))
     yield gauge("server_session", "Its session at the brokers.", status.session)
     yield gauge("server_brokers_connected", "Brokers that know its session.", status.connected)
+    yield counter("server_disk_writes_total", "Writes that were synced.", disk.writes)
+    yield counter("server_disk_entries_total", "Log entries in them: a batch's size, together.", disk.entries)
+    yield counter("server_disk_rows_total", "Rows for the tables.", disk.rows)
+    yield counter(
+        "server_disk_seconds_total", "Time from asking for a write to its sync, summed.", disk.seconds
+    )
     yield gauge(
         "server_disk_backlog_bytes", "Bytes on their way to the disk.", store.backlog if store else None
     )

@@ -20,7 +20,7 @@ from bulletin.roles.server.metrics import samples_of
 from bulletin.storage.sqlite_store import SqliteStore
 from bulletin.storage.store import Failed, Opened, Store, StoreError, StoreFull
 from bulletin.web.health import Health
-from bulletin.web.metrics import Sample
+from bulletin.web.metrics import Sample, gauge
 
 if TYPE_CHECKING:
     from random import Random
@@ -103,6 +103,7 @@ class Server(Role):
         self._rng = rng or SystemRandom()
         self._make_store = make_store or partial(_make_store, data, wiring.name)
         self._drained: Deferred[None] | None = None
+        self._ticked = self._gap = 0.0
         self._store: Store | None = None
         self._executor: Executor | None = None
 
@@ -144,6 +145,7 @@ class Server(Role):
         executor.links = links = Links(self, self._wiring, executor)
         if opened.restored is not None:
             links.join(opened.restored.document, opened.member)
+        self._ticked = self.now().monotonic
         self.every(TICK_SECONDS, self._tick)
 
     def _check_identity(self, opened: Opened) -> None:
@@ -198,11 +200,22 @@ class Server(Role):
     def samples(self) -> Iterable[Sample]:
         """What the replica counts."""
         if self._executor is None:
-            return ()
-        return samples_of(self.replica.status(self.now()), self._executor.malformed, self._store)
+            return
+        yield from samples_of(
+            self.replica.status(self.now()), self._executor.malformed, self._executor.disk, self._store
+        )
+        yield gauge(
+            "server_tick_gap_seconds",
+            "The longest time between two ticks since this was last asked for: how long the reactor was kept.",
+            self._gap,
+        )
+        self._gap = 0.0
 
     def _tick(self) -> None:
         assert self._executor is not None
+        now = self.now().monotonic
+        self._gap = max(self._gap, now - self._ticked)
+        self._ticked = now
         self._executor.tick()
         if self._drained is not None and self.replica.drained(self.now()):
             drained, self._drained = self._drained, None

@@ -28,7 +28,7 @@ from bulletin.roles import ending
 from bulletin.roles.role import StartError
 from bulletin.roles.server.service import TICK_SECONDS, Server, Wiring
 from bulletin.storage.memory_store import MemoryDisk, MemoryStore
-from bulletin.storage.store import StoreError
+from bulletin.storage.store import StoreError, StoreFull
 from tests.roles.server.memory_sockets import Sockets
 
 BROKER, PROXY, REFERENCE = "tcp://127.0.0.1:5556", "tcp://127.0.0.1:5557", "tcp://127.0.0.1:5560"
@@ -228,6 +228,9 @@ class ServiceTests(SynchronousTestCase):
         samples = {(s.name, tuple(s.labels.values())): s.value for s in self.server.samples()}
         self.assertEqual(samples["log_role", ("leader",)], 1.0)
         self.assertEqual(samples["log_lag", ()], 0)
+        self.assertGreater(samples["server_disk_writes_total", ()], 0)
+        self.assertGreaterEqual(samples["server_disk_entries_total", ()], samples["log_last_index", ()] - 1)
+        self.assertAlmostEqual(samples["server_tick_gap_seconds", ()], TICK_SECONDS)
         self.assertEqual(len([name for name, _ in samples if name == "board_digest"]), 1)
         self.stop()
 
@@ -252,6 +255,17 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(self.told(), [])
         self.assertIn("not running", self.server.health().reason)
         self.stop()
+
+    def test_a_full_disk_stops_it_after_it_has_told_the_broker(self):
+        self.become_ready()
+        self.store.fail(StoreFull("The disk is full: free 18 MiB there."))
+        self.pass_time(0.1)
+        self.assertEqual(self.failed, ["server: The disk is full: free 18 MiB there."])
+        self.broker.take()
+        stopping = self.server.stopService()
+        self.pass_time(3)
+        self.successResultOf(stopping)
+        self.assertTrue(any(isinstance(message, ServerDraining) for message in self.told()))
 
     def test_a_directory_of_another_server_is_refused(self):
         self.become_ready()
