@@ -233,6 +233,10 @@ class RoleOptions(usage.Options):
             probe(*self._listening())
         except (Mistake, EndpointError) as error:
             raise usage.UsageError(_sentence(str(error))) from None
+        twistd = self.parent
+        if twistd is not None and twistd.get("nodaemon") and twistd.get("pidfile") == "twistd.pid":
+            # In the foreground nobody reads it, and two roles in one folder would take it from each other.
+            twistd["pidfile"] = ""
 
     def check(self) -> None:
         """What one option says about another; for subclasses.

@@ -1,6 +1,5 @@
 """What every long-running role is: sockets from the start to the end, timers, a web page, a stop that ends in time."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
@@ -18,6 +17,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from bulletin.core.clocks.instant import Instant
+from bulletin.roles import ending
 from bulletin.roles.options import HostPort
 from bulletin.transport.endpoints import EndpointError
 from bulletin.transport.rate_limit import RateLimitedLog
@@ -137,7 +137,7 @@ class Role(Service):
         except (EndpointError, CannotListenError) as error:
             self._let_go()
             sentence = f"{self.label}: {error}."
-            sys.stderr.write(sentence + "\n")
+            ending.say(sentence)
             raise StartError(sentence) from None
         except BaseException:
             self._let_go()

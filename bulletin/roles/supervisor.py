@@ -121,9 +121,6 @@ class Options(RoleOptions):
         if not (twistd["logger"] or twistd["logfile"] or twistd["syslog"]):
             os.environ[logs.VARIABLE] = str(directory / "board.log")
             twistd["logger"] = f"{logs.__name__}.{logs.observer.__name__}"
-        if twistd["nodaemon"] and twistd["pidfile"] == "twistd.pid":
-            # The directory's lock keeps a second board away, and knows a dead one from a live one.
-            twistd["pidfile"] = ""
 
     def setting(self) -> Setting:
         """What was asked for."""

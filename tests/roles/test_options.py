@@ -9,6 +9,7 @@ from unittest import mock
 
 import zmq
 from twisted.python import usage
+from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.roles.options import (
@@ -258,3 +259,19 @@ class Pages(SynchronousTestCase):
     def test_all_addresses(self):
         self.assertEqual(HOST_PORT.parse("*:80").interface, "")
         self.assertEqual(str(HOST_PORT.parse("*:80")), "*:80")
+
+
+class ForegroundTests(SynchronousTestCase):
+    def pidfile(self, *words):
+        twistd = ServerOptions()
+        twistd["nodaemon"], twistd["pidfile"] = "-n" in words, "twistd.pid"
+        options = RoleOptions({})
+        options.parent = twistd
+        options.parseOptions([])
+        return twistd["pidfile"]
+
+    def test_two_roles_in_one_folder_do_not_take_the_pid_file_from_each_other(self):
+        self.assertEqual(self.pidfile("-n"), "")
+
+    def test_a_daemon_has_its_pid_file(self):
+        self.assertEqual(self.pidfile(), "twistd.pid")

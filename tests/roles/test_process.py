@@ -31,7 +31,7 @@ class Refused(Role):
 class ProcessTests(SynchronousTestCase):
     def process(self, role_class, daemon):
         self.reactor = MemoryReactorClock()
-        self.patch(sys, "stderr", io.StringIO())
+        self.patch(sys, "__stderr__", io.StringIO())
         role = role_class(sockets=NO_SOCKETS, reactor=self.reactor)
         return role, Process(role, daemon=daemon, reactor=self.reactor)
 
@@ -46,7 +46,7 @@ class ProcessTests(SynchronousTestCase):
     def test_what_cannot_start_in_the_foreground_exits_with_its_sentence_and_status_1(self):
         _, process = self.process(Refused, daemon=False)
         self.assertEqual(self.assertRaises(SystemExit, process.startService).code, 1)
-        self.assertEqual(sys.stderr.getvalue(), "refused: the port is taken.\n")
+        self.assertEqual(sys.__stderr__.getvalue(), "refused: the port is taken.\n")
 
     def test_what_cannot_start_in_the_background_raises(self):
         _, process = self.process(Refused, daemon=True)

@@ -144,7 +144,7 @@ class RoleTests(SynchronousTestCase):
                 super().open()
                 self.sockets.Router(self.transport, listen=[self.router.endpoint], received=None)
 
-        with mock.patch.object(sys, "stderr", io.StringIO()) as errors:
+        with mock.patch.object(sys, "__stderr__", io.StringIO()) as errors:
             error = self.assertRaises(StartError, self.started, Greedy)
         self.assertEqual(errors.getvalue(), f"{error}\n")
         self.assertIn("example: cannot listen on tcp://127.0.0.1:", str(error))
@@ -184,7 +184,7 @@ class OnSockets(SynchronousTestCase):
             page = HostPort("127.0.0.1", holder.getsockname()[1])
             network = Network()
             role = Example(http=page, sockets=network.sockets)
-            with mock.patch.object(sys, "stderr", io.StringIO()) as errors:
+            with mock.patch.object(sys, "__stderr__", io.StringIO()) as errors:
                 self.assertRaises(StartError, role.startService)
         self.assertEqual(errors.getvalue().count("\n"), 1)
         self.assertEqual(network.listening, {})
