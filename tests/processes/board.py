@@ -72,7 +72,7 @@ class RoleProcess:
         except OSError as error:
             return 0, str(error)
 
-    def wait_ready(self, patience: float = 20.0) -> float:
+    def wait_ready(self, patience: float = 60.0) -> float:
         """Seconds that it took until ``/readyz`` said yes."""
         begun = time.monotonic()
         while True:

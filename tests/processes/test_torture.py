@@ -9,7 +9,7 @@ from tests.processes.torture import run
 
 
 class TortureTests(SynchronousTestCase):
-    timeout = 240
+    timeout = 300
 
     def result_of(self, kind, seconds):
         with tempfile.TemporaryDirectory(prefix="bulletin-torture-") as folder:

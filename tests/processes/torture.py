@@ -108,7 +108,7 @@ def faults(board: Board, kind: str, seconds: float, rng: Random, pause: float = 
         else:
             role.kill()
             role.start()
-        returns.append(role.wait_ready(30))
+        returns.append(role.wait_ready())
         if role is board.broker:
             downtimes.append(time.monotonic() - begun)
         done += 1
