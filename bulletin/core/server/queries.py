@@ -30,8 +30,9 @@ from bulletin.core.log.port import BarrierFailed, BarrierPassed, OrderedLog, ind
 from bulletin.core.server.admission import Admitted, Caller
 from bulletin.core.server.answers import Finished
 from bulletin.core.server.work import PageRead
+from bulletin.core.wire.envelope import Encoding
 from bulletin.core.wire.replies import ChannelNames, Result, UserNames
-from bulletin.core.wire.requests import History, ListChannels, ListUsers, Query, ReadLevel
+from bulletin.core.wire.requests import History, ListUsers, Query, ReadLevel
 
 NAMES_A_LIST: Final = 100
 """What a list costs beside its names, in names."""
@@ -233,12 +234,16 @@ class Queries:
         left = NAMES_PER_TURN
         while self._lists and left > 0:
             reading = self._lists.popleft()
-            after = reading.query.after if isinstance(reading.query, ListUsers | ListChannels) else None
-            if isinstance(reading.query, ListUsers):
-                names, more = self._board.users(after, LIST_BYTES_MAX)
+            query = reading.query
+            assert not isinstance(query, History)
+            # JSON writes some characters of a name as two bytes.
+            doubled = reading.caller.heading.encoding is Encoding.JSON
+            bytes_max = LIST_BYTES_MAX // 2 if doubled else LIST_BYTES_MAX
+            if isinstance(query, ListUsers):
+                names, more = self._board.users(query.after, bytes_max)
                 self._end(reading, UserNames(names, more))
             else:
-                names, more = self._board.channels(after, LIST_BYTES_MAX)
+                names, more = self._board.channels(query.after, bytes_max)
                 self._end(reading, ChannelNames(names, more))
             left -= len(names) + NAMES_A_LIST
 

@@ -1,13 +1,16 @@
 from itertools import count
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.history import Page, PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.errors import Code, Refusal
+from bulletin.core.limits import LIST_BYTES_MAX
 from bulletin.core.log.port import BarrierFailed, BarrierPassed, position_of
 from bulletin.core.server import queries as module
 from bulletin.core.server.queries import BARRIERS_MAX, READS_MAX, Queries
+from bulletin.core.wire.envelope import Encoding
 from bulletin.core.wire.replies import ChannelNames, UserNames
 from bulletin.core.wire.requests import History, ListChannels, ListUsers, Query, ReadLevel
 from tests.core.server.fakes import Log, at, read
@@ -28,7 +31,10 @@ class Names:
     def has_channel(self, name: str) -> bool:
         return name == "#geral"
 
+    bytes_max = 0
+
     def users(self, after: str | None, bytes_max: int) -> tuple[tuple[str, ...], bool]:
+        self.bytes_max = bytes_max
         return ("ana", "bia"), after is not None
 
     def channels(self, after: str | None, bytes_max: int) -> tuple[tuple[str, ...], bool]:
@@ -38,7 +44,8 @@ class Names:
 class QueriesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.log = Log()
-        self.queries = Queries(self.log, Names(), count(1))
+        self.names = Names()
+        self.queries = Queries(self.log, self.names, count(1))
 
     def admit(self, *queries: Query, deadline: float = 3.0) -> None:
         for query in queries:
@@ -146,6 +153,15 @@ class QueriesTests(SynchronousTestCase):
             self.queries.advance(0, 0)
             counts.append(len(self.results()))
         self.assertEqual(counts, [3, 2])
+
+    def test_a_list_fits_a_frame_in_either_encoding(self) -> None:
+        for encoding, share in ((Encoding.MSGPACK, 1), (Encoding.JSON, 2)):
+            admitted = read(ListUsers(LOCAL))
+            heading = attrs.evolve(admitted.caller.heading, encoding=encoding)
+            caller = attrs.evolve(admitted.caller, heading=heading)
+            self.queries.admit(attrs.evolve(admitted, caller=caller))
+            self.queries.advance(0, 0)
+            self.assertEqual(self.names.bytes_max, LIST_BYTES_MAX // share)
 
     def test_bound(self) -> None:
         self.patch(module, "QUERIES_MAX", 2)

@@ -87,6 +87,22 @@ class ReplicaTests(SynchronousTestCase):
         self.cluster.run(0.5)
         self.assertEqual([reply.result for reply in self.replies()], [SUCCESS])
 
+    def test_standing_still_while_it_takes_nothing_begins_a_new_session_too(self) -> None:
+        """What was on its way when the server turned away is somebody else's by the time that it takes requests again."""
+        session = self.replica.brokers.session
+        tick = self.replica.tick
+        self.patch(self.replica, "tick", lambda now: tick(now, congested=True))
+        self.cluster.run(0.2)
+        self.server.pause()
+        self.cluster.run(PATIENCE + 0.1)
+        self.patch(self.replica, "tick", tick)
+        self.server.input(lambda: self.replica.tick(self.cluster.now))
+        self.deliver(self.request(), session=session)
+        self.server.resume()
+        self.assertTrue(self.replica.brokers.accepting)
+        self.cluster.run(0.5)
+        self.assertEqual((self.replies(), self.replica.dropped.requests), ([], 1))
+
     def test_a_shorter_pause_does_not(self) -> None:
         session = self.replica.brokers.session
         self.server.pause()
