@@ -344,7 +344,7 @@ class Replica:
         """Notice that this server stood still: then its brokers have given it up, and others do what it had."""
         stood_still = now.monotonic - self._last
         self._last = max(self._last, now.monotonic)
-        if stood_still < PATIENCE or self.member is None or not self.brokers.accepting:
+        if stood_still < PATIENCE or self.member is None:
             return
         self.brokers.renew()
         self.dropped.unstarted += self.member.drop_unstarted()
