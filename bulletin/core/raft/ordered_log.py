@@ -207,7 +207,11 @@ class RaftLogPort:
         return None if leader is None else (term, leader)
 
     def _propose_again(self) -> None:
-        """Give what is due to the leader: all at once, so that it becomes one entry."""
+        """Give what is due to the leader: all at once, so that it becomes one entry.
+
+        What is overdue is left to :meth:`tick`: after a pause of this process it may have been done by others so long
+        ago that nobody remembers its id.
+        """
         leader, now = self._leader, self._now
         if leader is None:
             return
@@ -215,7 +219,9 @@ class RaftLogPort:
         due = [
             batch
             for batch in self._batches
-            if batch.left and (batch.sent_to != leader or (not leads and now.monotonic >= batch.repeat_at))
+            if batch.left
+            and batch.deadline > now.monotonic
+            and (batch.sent_to != leader or (not leads and now.monotonic >= batch.repeat_at))
         ]
         if not due:
             return

@@ -146,6 +146,28 @@ class ProposalTests(PortCase):
         self.assertEqual(kinds(others[0].follow()), ["Committed"])
         self.assertEqual(kinds(others[1].follow()), ["Committed"])
 
+    def test_a_new_leader_is_not_asked_for_what_is_overdue(self) -> None:
+        """A server that stood still may hear of a new leader before its clock: what it had then is long somebody else's."""
+        leader = self.elect()
+        follower, other = self.followers()
+        self.patch(leader.node, "_forwarded", lambda message: None)
+        self.propose(follower, "a", seconds=0.2)
+        self.group.settle()
+        self.group.now += 60.0
+        term = follower.node.status().term + 1
+        log = leader.node._state.log
+        news = Append(term, log.last_index, log.last_term, log.last_hash, (), 0, 1)
+        follower.receive(IDS[self.ports.index(other)], news, self.group.instant)
+        ready = follower.ready()
+        self.assertEqual(follower.node.leadership, (term, IDS[self.ports.index(other)]))
+        assert ready.persist is not None
+        follower.persisted(ready.persist.sequence, self.group.instant)
+        messages = ready.messages + follower.ready().messages
+        self.assertTrue(messages)
+        self.assertEqual([message for _, message in messages if isinstance(message, Forward)], [])
+        follower.tick(self.group.instant)
+        self.assertEqual(follower.follow(), [ProposalFailed(operation("a").key, Why.UNKNOWN)])
+
     def test_own_leader_is_not_asked_twice(self) -> None:
         """An operation in the own log cannot get lost on the way: it is not proposed again in the same term."""
         leader = self.elect()
