@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.python import usage
@@ -59,3 +61,11 @@ class OptionsTests(SynchronousTestCase):
         sentence = self.refused("--name", "alfa", "--listen", "ipc://alfa.sock")
         self.assertIn("use", sentence)
         self.assertEqual(sentence.count("\n"), 0)
+
+    def test_importing_the_command_chooses_no_reactor(self):
+        code = (
+            "import sys, bulletin.roles.server;"
+            "print({'twisted.internet.reactor', 'txzmq'} & set(sys.modules))"
+        )
+        printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+        self.assertEqual(printed.stdout, "set()\n")
