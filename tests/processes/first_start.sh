@@ -33,7 +33,7 @@ start() {
     (trap - INT; exec bash -c "$line") > "$out" 2>&1 &
     board=$!
     set +m
-    until_true "$1" grep -q 'bulletin-client' "$out" || fail "the board did not say what to type next"
+    until_true 240 grep -q 'bulletin-client' "$out" || fail "the board did not say what to type next"
 }
 
 stop() {
@@ -46,7 +46,7 @@ stop() {
     board=
 }
 
-start 240
+start
 installed=$(cd / && "$OLDPWD"/.venv/bin/twistd --help | grep -c 'bulletin-')
 [ "$installed" = 6 ] || fail "the installed package has $installed of 6 commands"
 (cd / && "$OLDPWD"/.venv/bin/python - <<'END') || fail "a module is missing from the installed package"
@@ -61,7 +61,7 @@ client publish geral 'bom dia' > /dev/null || fail "no post"
 pkill -9 -f -- '--name server2 .*bulletin-data' || pkill -9 -f -- 'bulletin-server.*server2' || fail "no server2"
 client publish geral 'boa tarde' > /dev/null || fail "no post after the death of a server"
 stop
-start 20
+start
 [ "$(client history geral | grep -c -e 'bom dia' -e 'boa tarde')" = 2 ] || fail "a post was lost"
 stop
 echo "first start: passed"
