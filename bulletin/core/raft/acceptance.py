@@ -94,14 +94,15 @@ class Acceptance:
         elif (state.term, message.round) <= self._answered:
             return  # the leader was told already that this node is there: nothing new to say
         self._answered = max(self._answered, (state.term, message.round))
+        admitted = state.applied if state.overfed else verified
         state.outbox.send(
             leader,
             AppendReply(
                 term=state.term,
                 previous_index=message.previous_index,
                 success=True,
-                match=match if counts else 0,
-                hint_index=verified,
+                match=min(match, admitted) if counts else 0,
+                hint_index=min(verified, admitted),
                 hint_term=0,
                 round=message.round if counts else 0,
             ),

@@ -36,6 +36,9 @@ class Config:
     :param entry_bytes_max: a batch is cut into entries of at most this size; a single larger operation stands alone.
     :param gather_bytes_max: while an earlier entry is being synced, operations gather up to this size …
     :param gather_seconds_max: … and for at most this long.
+    :param unapplied_bytes_max: bodies that are committed and not yet applied, above which a follower acknowledges nothing
+        further, so that its leader's window stays closed: one that comes back after long would otherwise take in the
+        log faster than it can apply it.
     :param memory_bytes_kept: applied entries that are kept in memory for followers that are a little behind.
     :param reads_max: read indexes under way on a node, asked for by itself or by others.
     """
@@ -50,6 +53,7 @@ class Config:
     entry_bytes_max: int = attrs.field(default=1 * MIB, validator=_positive)
     gather_bytes_max: int = attrs.field(default=256 * KIB, validator=_positive)
     gather_seconds_max: float = attrs.field(default=0.02, validator=_not_negative)
+    unapplied_bytes_max: int = attrs.field(default=8 * MIB, validator=_positive)
     memory_bytes_kept: int = attrs.field(default=8 * MIB, validator=_not_negative)
     reads_max: int = attrs.field(default=4096, validator=_positive)
 

@@ -150,6 +150,10 @@ class RaftLog:
         assert index >= self._base, "an entry is not in memory"
         return tuple(self._entries[index - self._base : last - self._base])
 
+    def bytes_between(self, index: int, last: int) -> int:
+        """Bytes of the bodies above ``index`` and up to ``last``; ``index`` must be at or above ``base``."""
+        return sum(len(entry.body) for entry in self.after(index, last))
+
     def append_new(self, identity: LogIdentity, term: int, kind: EntryKind, body: bytes) -> Entry:
         """Append one entry of the leader's own making."""
         entry = make_entry(self.last_hash, identity, self.last_index + 1, term, kind, body)

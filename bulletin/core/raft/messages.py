@@ -71,6 +71,7 @@ class AppendReply:
     :param match: on success, the last index known to be as the leader has it, and synced; 0 from a follower whose
         acknowledgements must not count.
     :param hint_index: on failure, where the logs may meet; on success, the last index that was received, synced or not.
+        Both that and ``match`` are less than they could be while the follower can take no more.
     :param hint_term: on failure, the follower's term at ``hint_index``.
     :param round: the request's; 0 from a follower whose acknowledgements must not count.
     """

@@ -151,7 +151,8 @@ class Node:
         self._state.now = now.monotonic
         if not self._transfer.begin():
             return False
-        self._replication.append_gathered(at_once=True)
+        if not self._state.stalled:  # else no entry would reach the follower any more, and it would never have all
+            self._replication.append_gathered(at_once=True)
         return True
 
     def persisted(self, sequence: int, now: Instant) -> None:
@@ -172,7 +173,7 @@ class Node:
     def applied_to(self, index: int) -> None:
         """The tables have reached this index: entries up to it may leave the memory."""
         state = self._state
-        state.applied = max(state.applied, min(index, state.delivered))
+        state.applied_to(index)
         state.log.forget(state.applied, state.config.memory_bytes_kept)
 
     # --- results ---

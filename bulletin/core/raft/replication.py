@@ -52,7 +52,7 @@ class Replication:
         state = self._state
         log = state.log
         self.round = 1
-        self._uncommitted_bytes = sum(len(entry.body) for entry in log.after(state.commit, log.last_index))
+        self._uncommitted_bytes = log.bytes_between(state.commit, log.last_index)
         following = log.last_index + 1
         self.followers = {peer: Progress(following, state.now, state.now) for peer in state.peers}
         log.append_new(state.identity, state.term, EntryKind.NOOP, b"")
@@ -244,7 +244,7 @@ class Replication:
             return
         if reached > log.synced:
             self._counters.count("commit_before_own_sync")
-        self._uncommitted_bytes -= sum(len(entry.body) for entry in log.after(state.commit, reached))
+        self._uncommitted_bytes -= log.bytes_between(state.commit, reached)
         state.commit_to(reached)
 
     def _confirm_reads(self) -> None:

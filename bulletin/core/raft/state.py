@@ -23,6 +23,7 @@ class State:
     :param now: monotonic seconds of the event being worked on.
     :param commit: entries up to here are committed, as far as this node knows.
     :param applied: the tables have reached this index.
+    :param unapplied_bytes: bodies above ``applied`` and up to ``commit``.
     :param delivered: entries up to here were handed out to be applied.
     :param trusted_from: a leader's commit index must reach this before the node counts for anything, or None.
     """
@@ -42,6 +43,7 @@ class State:
     trusted_from: int | None
     role: Role = Role.FOLLOWER
     leader: bytes | None = None
+    unapplied_bytes: int = 0
     peers: tuple[bytes, ...] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -72,6 +74,23 @@ class State:
         if index <= self.commit:
             return
         assert index <= self.log.last_index, "nothing beyond the log can be committed"
+        self.unapplied_bytes += self.log.bytes_between(self.commit, index)
         self.commit = index
         if self.trusted_from is not None and index >= self.trusted_from:
             self.trusted_from = None
+
+    def applied_to(self, index: int) -> None:
+        """The tables have reached ``index``, or what was handed out to be applied, if that is less."""
+        index = min(index, self.delivered)
+        if index > self.applied:
+            self.unapplied_bytes -= self.log.bytes_between(self.applied, index)
+            self.applied = index
+
+    @property
+    def overfed(self) -> bool:
+        """Whether so much is committed and not applied that no more should be sent to this node for now.
+
+        Only of what is committed, which this node will apply whether or not it acknowledges anything: holding back for
+        want of a commit could wait for ever.
+        """
+        return self.unapplied_bytes > self.config.unapplied_bytes_max
