@@ -30,22 +30,29 @@ class Caller:
         return socket
 
     def call(self, operation: str, fields: dict, patience: float) -> dict | None:
-        """The inner map of the reply, or None after ``patience`` seconds without one."""
+        """The inner map of the reply, or None after ``patience`` seconds without one.
+
+        A refusal that speaks of one sending alone (it has ``tente_em``) is not definite once there was another.
+        """
         fields = {"id": secrets.token_hex(12), **fields, "timestamp": time.time(), "clock": 0}
         body = msgpack.packb({"opcao": operation, "dados": fields})
         deadline = time.monotonic() + patience
         self.socket.send_multipart([b"", body])
         sent = time.monotonic()
+        again = False
         while (left := deadline - time.monotonic()) > 0:
             if self.socket.poll(min(left, 0.1) * 1000):
                 reply = msgpack.unpackb(self.socket.recv_multipart()[-1])["dados"]
                 if reply.get("id") == fields["id"]:
+                    if again and "tente_em" in reply:
+                        reply["definitivo"] = False
                     return reply
             elif self.resend_after is not None and time.monotonic() - sent > self.resend_after:
                 self.socket.close()
                 self.socket = self._connect()
                 self.socket.send_multipart([b"", body])
                 sent = time.monotonic()
+                again = True
         return None
 
     def close(self) -> None:
