@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 LEADERLESS: Final = 1.5
 """Seconds without a leader after which requests that wait for one are handed on: an election takes less."""
 
+STUCK: Final = 0.5
+"""Seconds beyond an election timeout for which the disk may be silent; then what waits for it is handed on."""
+
 HAND_OVER_AGAIN: Final = 1.0
 """Seconds after which a hand-over that did not come about is tried again."""
 
@@ -125,6 +128,7 @@ class Member:
         self._leadership: tuple[int, bytes | None] = self.log.node.leadership
         self._announced_term = 0
         self._led_at = now.monotonic
+        self._disk_answered_at = now.monotonic
         self._handed_over_at = float("-inf")
         self._finished: list[Finished] = []
         self._turn_at = now
@@ -175,8 +179,23 @@ class Member:
         leaderless = self.leaderless(now)
         if leaderless:
             self._notices.repeat("leaderless", "there is no leader: a majority cannot be reached", now)
-        self._finished += self.proposals.expire(now, leaderless=leaderless)
-        self.queries.expire(now, leaderless=leaderless)
+        stuck = self._stuck(now)
+        self._finished += self.proposals.expire(now, leaderless=leaderless or stuck)
+        self.queries.expire(now, leaderless=leaderless, stuck=stuck)
+
+    def _stuck(self, now: Instant) -> bool:
+        """Whether the disk has been silent for so long that others do better with what is under way here.
+
+        A server that has not stored the present term says nothing in it, not even to the leader, and reads wait for
+        its tables.
+        """
+        if not self.status.stalled:
+            self._disk_answered_at = now.monotonic
+            return False
+        self._notices.repeat(
+            "stalled", "the disk does not answer: other servers take the requests", now, urgent=True
+        )
+        return now.monotonic - self._disk_answered_at >= STUCK
 
     def receive(self, sender: bytes, message: Message, now: Instant) -> None:
         """A fellow server's message.

@@ -188,14 +188,15 @@ class Queries:
         if not self._count:
             return
         code = Code.NO_LEADER if leaderless else Code.TIMED_OUT
-        self._asking = self._sift(self._asking, now, code, everything=leaderless)
+        hopeless = leaderless or stuck
+        self._asking = self._sift(self._asking, now, code, everything=hopeless)
         for token, readings in list(self._out.items()):
-            self._out[token] = self._sift(readings, now, code, everything=leaderless)
+            self._out[token] = self._sift(readings, now, code, everything=hopeless)
             if not self._out[token]:
                 del self._out[token]
         for waiting in (self._applying, self._writing):
             for place, (index, readings) in enumerate(waiting):
-                waiting[place] = (index, self._sift(readings, now, Code.TIMED_OUT, everything=False))
+                waiting[place] = (index, self._sift(readings, now, Code.TIMED_OUT, everything=stuck))
         self._due = deque(self._sift(self._due, now, Code.TIMED_OUT, everything=False))
         self._lists = deque(self._sift(self._lists, now, Code.TIMED_OUT, everything=False))
 

@@ -217,7 +217,7 @@ class Replica:
         member = self.member
         if member is not None:
             member.tick(now)
-            if congested or self.draining:
+            if congested or self.draining or member.status.stalled:
                 member.hand_over(now)
             self.brokers.accept(self.impediment() is None)
             self.publisher.tick(now, leads=member.log.node.leads)
@@ -313,6 +313,7 @@ class Replica:
             (not status.trusted, "The disk has lost entries, which the other servers bring back."),
             (not member.readiness.settled, "The server is catching up with the log."),
             (self._congested, "The disk is behind."),
+            (status.stalled, "The disk does not answer."),
         ):
             if holds:
                 return sentence

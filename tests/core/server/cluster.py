@@ -49,6 +49,7 @@ class Server:
         self.life += 1
         self.running = True
         self.paused = self.turn_due = False
+        self.hung = None
         self.waiting = []
         self.store = MemoryStore(self.disk, call_from_thread=self._from_disk, failed=self._failed)
         opened = self.store.open()
@@ -77,6 +78,16 @@ class Server:
         waiting, self.waiting = self.waiting, []
         for function, arguments in waiting:
             self.input(function, *arguments)
+
+    def hang_disk(self) -> None:
+        """From now on the disk does not answer; nothing of what it is asked counts as synced."""
+        self.hung = []
+
+    def free_disk(self) -> None:
+        """The disk does what it was asked, in order."""
+        hung, self.hung = self.hung or [], None
+        for function, arguments in hung:
+            self._from_disk(function, *arguments)
 
     @property
     def status(self) -> Any:
@@ -162,7 +173,11 @@ class Server:
         life = self.life
 
         def arrive() -> None:
-            if life == self.life:
+            if life != self.life:
+                return
+            if self.hung is not None:
+                self.hung.append((function, arguments))
+            else:
                 function(*arguments)
 
         self.cluster.in_order(("disk", self.name, life), 0.0005, 0.004, arrive)

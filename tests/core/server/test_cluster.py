@@ -249,6 +249,36 @@ class FailureTests(SynchronousTestCase):
             cluster.settle()
             self.assertEqual(len(cluster.digests()), 1)
 
+    def test_a_server_whose_disk_hangs_gives_way_and_takes_no_requests(self) -> None:
+        for seed, leads in ((55, True), (56, False)):
+            cluster = self.form(seed)
+            victim = next(server for server in cluster.servers if server.leads is leads)
+            cluster.after(0.4, victim.hang_disk)
+            asked = self.load(cluster, 3.0)
+            self.assertTrue(all(one.ok for one in asked), [one.data for one in asked if not one.ok][:3])
+            self.check_pause(asked, 1.5)
+            self.assertFalse(victim.leads)
+            self.assertEqual(victim.replica.unready(cluster.now), "The disk does not answer.")
+            reads = [cluster.send("history", canal="geral") for _ in range(6)]
+            cluster.until(lambda reads=reads: all(read.answered_at is not None for read in reads), 1.0)
+            self.assertTrue(all(read.ok for read in reads))
+            victim.free_disk()
+            cluster.settle()
+            self.check_history(cluster, asked)
+            self.assertEqual(len(cluster.digests()), 1)
+
+    def test_what_a_server_has_when_its_disk_begins_to_hang_is_answered_by_others(self) -> None:
+        for seed, leads in ((57, True), (58, False)):
+            cluster = self.form(seed)
+            victim = next(server for server in cluster.servers if server.leads is leads)
+            victim.hang_disk()
+            asked = [
+                cluster.send("publish", user="ana", canal="geral", message="x", id=f"h{n}") for n in range(9)
+            ]
+            asked += [cluster.send("history", canal="geral") for _ in range(9)]
+            cluster.until(lambda asked=asked: all(one.answered_at is not None for one in asked), 2.5)
+            self.assertTrue(all(one.ok for one in asked), [one.data for one in asked if not one.ok][:3])
+
     def test_all_are_killed_at_once(self) -> None:
         cluster = self.form(60)
         asked = self.load(cluster, 0.5, answered=False)
