@@ -6,7 +6,7 @@ from typing import Final
 
 from bulletin.core.broker.pending import ENVELOPE_BYTES_MAX, Bounds, Pending, PendingTable
 from bulletin.core.broker.ready import Ready, ToClient, ToServer
-from bulletin.core.broker.servers import FORGET, SILENCE, Server, ServerTable, Standing
+from bulletin.core.broker.servers import FORGET, Server, ServerTable, Standing
 from bulletin.core.broker.status import Counters, ServerStatus, Status
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
@@ -16,9 +16,6 @@ from bulletin.core.wire import broker as wire, replies, requests
 
 PATIENCE: Final = 4.5
 """Seconds from a request's arrival until it has been answered, by whomever: clients wait 5."""
-
-BEAT: Final = 0.15
-"""Seconds between heartbeats to a server."""
 
 OVERDUE: Final = 3.2
 """Seconds after which a request that a living server still has is handed on: a server's own budget is 3, so its frame
@@ -241,7 +238,7 @@ class Dispatcher:
         if server.standing is Standing.SILENT:
             if silence >= FORGET:
                 self._servers.forget(server)
-        elif silence >= SILENCE:
+        elif silence >= wire.SILENCE:
             self._take_back(server)
             if server.standing is Standing.DRAINING:
                 self._servers.forget(server)
@@ -278,7 +275,7 @@ class Dispatcher:
         self._strangers.clear()
         now = self._now.monotonic
         for server in self._servers:
-            if now - server.beaten >= BEAT:
+            if now - server.beaten >= wire.BEAT:
                 server.beaten = now
                 sent.append(self._heartbeat(server.identity, server.session))
         return sent

@@ -12,9 +12,6 @@ from bulletin.core.limits import MIB
 SERVERS_MAX: Final = 64
 """Connections on the servers' side that a broker knows at most, silent ones included."""
 
-SILENCE: Final = 0.6
-"""Seconds without a word after which a server is given up."""
-
 FORGET: Final = 60.0
 """Seconds without a word after which a silent server's connection is forgotten."""
 

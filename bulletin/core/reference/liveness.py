@@ -1,16 +1,9 @@
 """Who is alive: registrations, heartbeats, and who fell silent."""
 
-from typing import Final
-
 import attrs
 
 from bulletin.core.clocks.instant import Instant
-
-INTERVAL: Final = 1.0
-"""Seconds between a server's heartbeats."""
-
-SILENCE: Final = 3 * INTERVAL
-"""Seconds without a word after which a server leaves the list.  It returns with its next heartbeat."""
+from bulletin.core.wire.reference import SILENCE
 
 
 @attrs.define
@@ -69,7 +62,7 @@ class Liveness:
         return True
 
     def is_alive(self, registration: Registration, now: Instant) -> bool:
-        """Whether it was heard within the last :data:`SILENCE` seconds."""
+        """Whether it was heard within the last :data:`~bulletin.core.wire.reference.SILENCE` seconds."""
         return now.monotonic - registration.heard < SILENCE
 
     def alive(self, now: Instant) -> list[Registration]:

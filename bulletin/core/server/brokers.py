@@ -5,7 +5,7 @@ from it; a server that falls silent for longer than :data:`PATIENCE` loses what 
 loop stood still for that long (a stopped process, a suspended machine) cannot know whether that happened.  So it
 begins a new session, and whatever still comes for the old one is dropped: somebody else has it.
 
-One message is due to each broker every :data:`HEARTBEAT` seconds.  Which one, follows from two facts, what this server
+One message is due to each broker every :data:`~bulletin.core.wire.broker.BEAT` seconds.  Which one, follows from two facts, what this server
 wants and which session the broker says that it knows::
 
     takes requests, the broker knows this session   ServerHeartbeat
@@ -22,6 +22,8 @@ import attrs
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.limits import BATCH_BYTES_MAX
 from bulletin.core.wire.broker import (
+    BEAT,
+    SILENCE,
     Replies,
     Reply,
     ServerDraining,
@@ -30,11 +32,8 @@ from bulletin.core.wire.broker import (
     ToBroker,
 )
 
-HEARTBEAT: Final = 0.15
-"""Seconds between two messages to a broker, at most."""
-
-PATIENCE: Final = 0.6
-"""Seconds of silence after which a broker gives a server up."""
+PATIENCE: Final = SILENCE
+"""Seconds for which this server may stand still before it takes for granted that its brokers have given it up."""
 
 HEARD: Final = 1.0
 """Seconds for which a broker's last message proves that it is there."""
@@ -144,10 +143,10 @@ class Brokers:
     def _sign_of_life(self, link: _Link, stamp: Stamp, now: Instant) -> ToBroker | None:
         """What is due to be said now.  Replies say that this server lives, but not that its mind has changed."""
         if self._accepting and link.announced == self._session == link.known:
-            if link.replies or now.monotonic - link.sent_at < HEARTBEAT:
+            if link.replies or now.monotonic - link.sent_at < BEAT:
                 return None
             return ServerHeartbeat(self._session, *stamp())
-        if now.monotonic - link.said_at < HEARTBEAT and link.announced in {0, self._session}:
+        if now.monotonic - link.said_at < BEAT and link.announced in {0, self._session}:
             return None
         if not self._accepting and not link.announced:
             return None

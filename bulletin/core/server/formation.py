@@ -21,6 +21,8 @@ from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.server.notices import Notices
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import (
+    INTERVAL,
+    SILENCE,
     Addressed,
     HeartbeatReply,
     HeartbeatRequest,
@@ -29,14 +31,8 @@ from bulletin.core.wire.reference import (
     ReferenceRequest,
 )
 
-INTERVAL: Final = 1.0
-"""Seconds between two requests to the reference: its heartbeat."""
-
 EAGER_INTERVAL: Final = 0.25
-"""The same while this server is empty: its cluster is founded, and elects, the sooner."""
-
-SILENT_AFTER: Final = 3 * INTERVAL
-"""Seconds without a reply after which the reference counts as gone."""
+"""Seconds between two requests to the reference while this server is empty: its cluster is founded, and elects, the sooner."""
 
 EXPLAIN_AFTER: Final = 4.0
 """Seconds after which an empty server says what it waits for; normally it has a document by then."""
@@ -92,7 +88,7 @@ class Formation:
 
     def reference_heard(self, now: Instant) -> bool:
         """Whether the reference answered lately."""
-        return now.monotonic - self._heard_at < SILENT_AFTER
+        return now.monotonic - self._heard_at < SILENCE
 
     def tick(self, now: Instant) -> ReferenceRequest | None:
         """What to ask the reference now: the rank until it is known, then a heartbeat."""

@@ -35,6 +35,13 @@ from bulletin.core.limits import (
     NESTING_INTERNAL_MAX,
 )
 
+BEAT: Final = 0.15
+"""Seconds between two messages from either side to the other, at most."""
+
+SILENCE: Final = 0.6
+"""Seconds without a word after which a broker gives a server up.  Both have to mean the same by it: a server that stood
+still for so long begins a new session."""
+
 ID_BYTES: Final = 16
 """A request's id between broker and servers: 8 random bytes per broker start, 8 of a counter."""
 

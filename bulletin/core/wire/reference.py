@@ -1,4 +1,4 @@
-"""What a server and the reference say to each other, in the envelope of PROTOCOL ("Between the servers…").
+"""What a server and the reference say to each other, in either of the clients' envelopes.
 
 The founding of a cluster rides on ``rank`` and ``heartbeat``: a server says which member and cluster it is, the
 reference answers with the founding document once there is one.
@@ -28,6 +28,12 @@ from bulletin.core.wire.envelope import (
     unreadable,
 )
 from bulletin.core.wire.moments import seconds_of
+
+INTERVAL: Final = 1.0
+"""Seconds between two heartbeats of a server."""
+
+SILENCE: Final = 3 * INTERVAL
+"""Seconds without a word after which either side counts as gone."""
 
 REQUEST_BYTES_MAX: Final = 128 * 1024
 """A request's bytes: a founding document of 64 members, in hex, with its envelope."""

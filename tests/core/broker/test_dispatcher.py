@@ -3,9 +3,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core import codec
-from bulletin.core.broker.dispatcher import BEAT, DRAIN, OVERDUE, PATIENCE, REST, RUN
+from bulletin.core.broker.dispatcher import DRAIN, OVERDUE, PATIENCE, REST, RUN
 from bulletin.core.broker.pending import OVERHEAD_BYTES, Bounds
-from bulletin.core.broker.servers import FORGET, SERVERS_MAX, SILENCE, WINDOW_REQUESTS, Standing
+from bulletin.core.broker.servers import FORGET, SERVERS_MAX, WINDOW_REQUESTS, Standing
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.limits import BATCH_BYTES_MAX, KIB, MIB, REQUEST_BYTES_MAX
 from bulletin.core.wire import broker as wire
@@ -199,7 +199,7 @@ class Bounded(SynchronousTestCase):
         bench.ready(b"late")
         self.assertEqual(len(bench.dispatcher.status().servers), SERVERS_MAX)
         self.assertEqual(bench.counters.crowded, 1)
-        bench.pass_time(SILENCE + 0.1, alive=[b"s%d" % number for number in range(1, SERVERS_MAX)])
+        bench.pass_time(wire.SILENCE + 0.1, alive=[b"s%d" % number for number in range(1, SERVERS_MAX)])
         bench.ready(b"late")
         names = [server.name for server in bench.dispatcher.status().servers]
         self.assertEqual(len(names), SERVERS_MAX)
@@ -223,11 +223,11 @@ class HandedOn(SynchronousTestCase):
         return again
 
     def lose_a(self):
-        self.bench.pass_time(SILENCE + 0.05, alive=[B])
+        self.bench.pass_time(wire.SILENCE + 0.05, alive=[B])
         return self.assert_handed_on()
 
     def test_silent(self):
-        self.bench.pass_time(SILENCE - 0.05, alive=[B])
+        self.bench.pass_time(wire.SILENCE - 0.05, alive=[B])
         self.assertEqual(self.bench.take(B), [])
         again = self.lose_a()
         self.assertLess(again.milliseconds_left, 4000)
@@ -254,7 +254,7 @@ class HandedOn(SynchronousTestCase):
 
     def test_gone(self):
         """The transport says that the peer is no longer there."""
-        self.bench.pass_time(BEAT + 0.05)
+        self.bench.pass_time(wire.BEAT + 0.05)
         heartbeat = next(sent for sent in reversed(self.bench.frames) if sent.identity == A)
         self.assertEqual(heartbeat.handed, ())
         self.bench.dispatcher.gone(heartbeat)
@@ -343,7 +343,7 @@ class HandedOn(SynchronousTestCase):
         bench.ready(A)
         bench.ask()
         (request,) = bench.take(A)
-        bench.pass_time(SILENCE + 0.05)
+        bench.pass_time(wire.SILENCE + 0.05)
         bench.reply(b"other", request, wire.REFUSAL, b"no", session=1)
         self.assertEqual(bench.answers, [])
         bench.pass_time(PATIENCE)
@@ -369,7 +369,7 @@ class HandedOn(SynchronousTestCase):
         for number in range(3):
             bench.ask(b"c%d" % number)
         ids = [request.id for request in bench.take(A)]
-        bench.pass_time(SILENCE + 0.05)
+        bench.pass_time(wire.SILENCE + 0.05)
         bench.ask(b"c9")
         bench.ready(B)
         self.assertEqual([request.id for request in bench.take(B)][:3], ids)
@@ -621,7 +621,7 @@ class Heartbeats(SynchronousTestCase):
         bench = Bench()
         bench.ready(A, 7)
         self.assertEqual(bench.heartbeats[A], [7])
-        bench.pass_time(10 * BEAT, alive=[A], step=0.01)
+        bench.pass_time(10 * wire.BEAT, alive=[A], step=0.01)
         self.assertIn(len(bench.heartbeats[A]), (10, 11))
         self.assertEqual(set(bench.heartbeats[A]), {7})
 
@@ -696,7 +696,7 @@ class Drained(SynchronousTestCase):
         bench = Bench()
         bench.ready(A)
         bench.ask(b"was out")
-        bench.pass_time(SILENCE + 0.05)
+        bench.pass_time(wire.SILENCE + 0.05)
         bench.ask(b"waits")
         bench.dispatcher.drain(bench.now)
         bench.turn()

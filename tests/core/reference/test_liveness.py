@@ -1,7 +1,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
-from bulletin.core.reference.liveness import SILENCE, Liveness, Registration
+from bulletin.core.reference.liveness import Liveness, Registration
+from bulletin.core.wire.reference import SILENCE
 
 MEMBER = bytes(16)
 

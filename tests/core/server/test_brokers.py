@@ -2,8 +2,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.limits import BATCH_BYTES_MAX
-from bulletin.core.server.brokers import HEARD, HEARTBEAT, SESSION_BITS, Brokers
+from bulletin.core.server.brokers import HEARD, SESSION_BITS, Brokers
 from bulletin.core.wire.broker import (
+    BEAT,
     SUCCESS,
     Replies,
     Reply,
@@ -34,7 +35,7 @@ class BrokersTests(SynchronousTestCase):
 
     def beat(self) -> list[ToBroker]:
         """What broker 0 gets when its next message is due."""
-        self.time += HEARTBEAT
+        self.time += BEAT
         return [message for number, message in self.take() if number == 0]
 
     def test_a_server_that_takes_no_requests_says_nothing(self) -> None:
@@ -93,7 +94,7 @@ class BrokersTests(SynchronousTestCase):
         self.brokers.accept(True)
         self.take()
         self.brokers.heard(0, self.brokers.session, self.now)
-        self.time += HEARTBEAT
+        self.time += BEAT
         replies = tuple(Reply(bytes([n]) * 16, 1, SUCCESS, b"body") for n in range(3))
         for reply in replies:
             self.brokers.reply(0, reply)
@@ -128,7 +129,7 @@ class BrokersTests(SynchronousTestCase):
         self.brokers.reply(0, Reply(b"i" * 16, 1, SUCCESS, b"body"))
         kinds = [type(message) for number, message in self.take() if number == 0]
         self.assertEqual(kinds, [ServerDraining, Replies])
-        self.time += HEARTBEAT
+        self.time += BEAT
         self.brokers.reply(0, Reply(b"i" * 16, 1, SUCCESS, b"body"))
         kinds = [type(message) for number, message in self.take() if number == 0]
         self.assertEqual(kinds, [ServerDraining, Replies])

@@ -3,10 +3,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.log.founding import FoundingDocument, Member
-from bulletin.core.server.formation import EAGER_INTERVAL, EXPLAIN_AFTER, INTERVAL, SILENT_AFTER, Formation
+from bulletin.core.server.formation import EAGER_INTERVAL, EXPLAIN_AFTER, Formation
 from bulletin.core.server.notices import Notices
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import (
+    INTERVAL,
+    SILENCE,
     Addressed,
     ClockReply,
     HeartbeatReply,
@@ -144,5 +146,5 @@ class FormationTests(SynchronousTestCase):
     def test_the_reference_counts_as_gone_when_it_is_silent(self) -> None:
         self.answer(self.ask(), RankReply(1, None))
         self.assertTrue(self.formation.reference_heard(self.now))
-        self.time += SILENT_AFTER
+        self.time += SILENCE
         self.assertFalse(self.formation.reference_heard(self.now))
