@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 
 from tests.simulation.cluster import Cluster
+from tests.simulation.faults import Options
 
 SOMETIMES = (
     "append_of_old_term",
@@ -45,6 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", required=True, help="A:B, or one seed")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much real time")
+    parser.add_argument("--turbulent", action="store_true", help="short runs with many faults and elections")
     parser.add_argument("--trace", action="store_true", help="print a hash over all events of each seed")
     arguments = parser.parse_args()
     first, _colon, beyond = arguments.seeds.partition(":")
@@ -55,14 +57,16 @@ def main() -> int:
     for seed in seeds:
         if time.perf_counter() - began > arguments.seconds:
             break
-        cluster = Cluster(seed, trace=arguments.trace)
+        options = Options.turbulent(seed) if arguments.turbulent else None
+        cluster = Cluster(seed, options, trace=arguments.trace)
         try:
             cluster.run()
         except Exception:  # noqa: BLE001 - a campaign goes on after a seed that failed
             failed += 1
             traceback.print_exc()
             print(f"seed {seed} failed ({cluster.options})")
-            print(f"replay: python -m tests.simulation --seeds {seed}", flush=True)
+            turbulent = " --turbulent" if arguments.turbulent else ""
+            print(f"replay: python -m tests.simulation --seeds {seed}{turbulent}", flush=True)
         if arguments.trace:
             print(f"seed {seed}: {cluster.trace}")
         events += cluster.time.events

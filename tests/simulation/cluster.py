@@ -24,6 +24,8 @@ from tests.simulation.workload import Workload
 CHECKERS = (Leadership, Log, Durability, Lookahead, Answers)
 TIMEOUTS_TO_HEAL = 10
 TIMEOUTS_OF_CALM = 5
+PROBE_SECONDS = 2.5
+"""Within its deadline, a probe survives that a straggler deposes the leader."""
 
 
 def found(servers: int) -> FoundingDocument:
@@ -93,8 +95,12 @@ class Cluster:
         self._count()
 
     def heal(self) -> None:
-        """Faults end; then a leader must be there, a probe must commit, all must agree, and nothing must change."""
+        """Faults end; then a leader must be there, a probe must commit, all must agree, and nothing must change.
+
+        What was delayed before arrives all the same; only when the last of it has is the weather calm.
+        """
         self.faults.stop()
+        stragglers = self.network.latest_arrival
         self.workload.stop()
         self.network.heal()
         config = self.options.config
@@ -110,8 +116,14 @@ class Cluster:
         leader = self.leader()
         assert leader is not None, "L1: no leader after the healing"
         probe = self.workload.propose(leader, client=0)
-        self.time.run_until(self.time.now + timeout / 2)
+        patience = self.time.now + PROBE_SECONDS
+        while self.time.now < patience and probe not in self.workload.acknowledged:
+            self.time.run_until(self.time.now + timeout / 10)
         assert probe in self.workload.acknowledged, "L1: a probe is not committed after the healing"
+        while self.time.now < stragglers or not self._settled():
+            assert self.time.now < max(limit, stragglers) + timeout, "L1: the servers do not come to agree"
+            self.time.run_until(self.time.now + timeout / 10)
+        leader = self.leader()
         term = leader.node.status().term
         self.time.run_until(self.time.now + TIMEOUTS_OF_CALM * timeout)
         assert self.leader() is leader, "L2: the leader changed in calm weather"

@@ -29,6 +29,8 @@ KINDS = (
     "clock_rates",
 )
 
+_NOT_TURBULENT = ("lost_tail", "clock_rates", "stalled_disk")
+
 
 @attrs.frozen
 class Options:
@@ -60,6 +62,23 @@ class Options:
             config=draw_config(rng),
         )
 
+    @classmethod
+    def turbulent(cls, seed: int) -> "Options":
+        """Short and wild: many faults at once, and elections so often that rare interleavings are less so."""
+        rng = Random(seed)
+        kinds = [kind for kind in KINDS if kind not in _NOT_TURBULENT and rng.random() < 0.6]
+        return cls(
+            servers=rng.choice((3, 3, 4, 5)),
+            faults=tuple((kind, rng.choice((0.3, 0.6))) for kind in kinds),
+            seconds=3.0,
+            clients=rng.choice((1, 3)),
+            config=Config(
+                heartbeat_seconds=0.05,
+                election_seconds_min=0.2,
+                election_seconds_spread=rng.choice((0.02, 0.1)),
+            ),
+        )
+
     def __str__(self) -> str:
         faults = " ".join(f"{kind}/{mean}s" for kind, mean in self.faults) or "none"
         return f"{self.servers} servers, {self.clients} clients, {self.seconds:.1f} s, faults: {faults}"
@@ -78,6 +97,7 @@ def draw_config(rng: Random) -> Config:
         entry_bytes_max=rng.choice((1, 200, 2**20)),
         gather_bytes_max=rng.choice((1, 2**18)),
         gather_seconds_max=rng.choice((0.0, 0.02)),
+        unapplied_bytes_max=rng.choice((1, 2**23)),
         memory_bytes_kept=rng.choice((0, 100, 2**23)),
         reads_max=rng.choice((2, 4096)),
     )

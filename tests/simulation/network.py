@@ -33,6 +33,8 @@ class Network:
         self.weather = Weather()
         self.cut: set[tuple[int, int]] = set()
         self.lost = 0
+        self.latest_arrival = 0.0
+        """When the last message that is under way arrives."""
         self._time = time
         self._rng = rng
         self._deliver = deliver
@@ -47,6 +49,7 @@ class Network:
             delay = weather.delay_min + (weather.delay_max - weather.delay_min) * rng.random()
             if weather.straggling > 0 and rng.random() < weather.straggling:
                 delay += weather.straggling_delay_max * rng.random()
+            self.latest_arrival = max(self.latest_arrival, self._time.now + delay)
             self._time.after(delay, lambda: self._arrive(sender, recipient, message))
 
     def _arrive(self, sender: int, recipient: int, message: Message) -> None:
