@@ -3,7 +3,7 @@
 What it is asked is done in order.  Its queue holds what the server asked for and was not answered yet: queries, which the
 server bounds by the requests that it has taken, and a fetch per follower.
 
-While nothing is asked it scrubs, a slice at a time.
+Now and then it scrubs, a slice at a time, whether or not there is always something to read.
 
 A row that is not what was written stops the server (``failed``), and nothing is returned from it: no wrong byte is
 ever served.
@@ -12,6 +12,7 @@ ever served.
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Final
 
 import apsw
@@ -89,12 +90,18 @@ class Reader:
             self._ended()
 
     def _read_all(self) -> None:
+        scrubbed_at = monotonic()
         while True:
-            try:
-                asked = self._queue.get(timeout=self._pause())
-            except Empty:
+            pause = self._pause()
+            left = None if pause is None else scrubbed_at + pause - monotonic()
+            if left is not None and left <= 0.0:
                 if self.scrubber is not None:
                     self.scrubber.step(self._connection)
+                scrubbed_at = monotonic()
+                continue
+            try:
+                asked = self._queue.get(timeout=left)
+            except Empty:
                 continue
             if asked is None:
                 return
@@ -102,6 +109,7 @@ class Reader:
             self._call_from_thread(done, read(self._connection))
 
     def _pause(self) -> float | None:
+        """Seconds from one slice to the next; None: none is scrubbed."""
         if not self._scrub_pause:
             return None
         hurry = self.scrubber is not None and self.scrubber.hurry
