@@ -70,8 +70,8 @@ class Applying:
         if last_index is not None:
             self._delivered = last_index
 
-    def advance(self, now: Instant) -> None:
-        """Apply, up to a turn's share.
+    def advance(self, now: Instant) -> bool:
+        """Apply, up to a turn's share; says whether an entry was.
 
         :raises bulletin.core.board.board.CannotApply: the server must stop.
         """
@@ -97,8 +97,11 @@ class Applying:
             done(event, outcome)
         else:
             self._close(self._delivered)
-        if self.applied > before and self._unwritten_since is None:
+        if self.applied == before:
+            return False
+        if self._unwritten_since is None:
             self._unwritten_since = now.monotonic
+        return True
 
     def due_rows(self, now: Instant, *, at_once: bool) -> Applied | None:
         """What is to be written now.

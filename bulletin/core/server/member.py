@@ -255,8 +255,8 @@ class Member:
                 raise CannotApply(position_of(entry.index, 0), f"it is of level {entry.level}")
         applying = self.applying
         applying.deliver(self.log.follow(), ready.committed[-1].index if ready.committed else None)
-        applying.advance(now)
-        self._lamport.restore(self.board.marks().clock)
+        if applying.advance(now):
+            self._lamport.restore(self.board.marks().clock)
         self.readiness.advance(applying.applied, now, led=self.led)
         self.queries.advance(applying.applied, self.written)
         rows = applying.due_rows(now, at_once=ready.persist is not None or self.queries.waits_for_tables)

@@ -47,18 +47,13 @@ class Checkpoints:
         self._quorum = members // 2 + 1
         self._own: OrderedDict[int, bytes] = OrderedDict()
         self._told: OrderedDict[int, dict[bytes, bytes]] = OrderedDict()
-
-    @property
-    def latest(self) -> Checkpoint | None:
+        self.latest: Checkpoint | None = None
         """This server's newest."""
-        if not self._own:
-            return None
-        index = next(reversed(self._own))
-        return Checkpoint(index, self._own[index])
 
     def reached(self, index: int, digest: bytes) -> None:
         """This server's digest at an index."""
         self._own[index] = digest
+        self.latest = Checkpoint(index, digest)
         if len(self._own) > CHECKPOINTS_KEPT:
             self._own.popitem(last=False)
 

@@ -149,6 +149,8 @@ class Queries:
         """This server has applied the log up to one index, and its tables hold it up to another."""
         self._applied = applied
         self._written = written
+        if not self._count:
+            return
         if self._applying:
             waiting, self._applying = self._applying, []
             for index, readings in waiting:
@@ -183,8 +185,12 @@ class Queries:
         if reading is not None:
             self._end(reading, page)
 
-    def expire(self, now: Instant, *, leaderless: bool) -> None:
-        """Give up what is overdue; with ``leaderless`` (there was no leader for long) all that waits for a barrier."""
+    def expire(self, now: Instant, *, leaderless: bool, stuck: bool = False) -> None:
+        """Give up what is overdue.
+
+        :param leaderless: there was no leader for long: all that waits for a barrier is given up, too;
+        :param stuck: the disk was silent for long: and all that waits for the tables.
+        """
         if not self._count:
             return
         code = Code.NO_LEADER if leaderless else Code.TIMED_OUT

@@ -290,7 +290,7 @@ class Replica:
             turn = member.turn(now)
         except (Diverged, CannotApply) as error:
             self._stop(str(error))
-        if member.peers.checkpoints.latest != before:
+        if member.peers.checkpoints.latest is not before:
             self._compare(member, now)
         self._finished += member.take_finished()
         return turn

@@ -94,6 +94,13 @@ class ProcessTests(SynchronousTestCase):
             if isinstance(message, kind):
                 return message
 
+    def heard(self, kind):
+        """Wait until something of a kind is published.  A socket subscribes only while it is waited at."""
+        while True:
+            published = publications.read(*self.proxy.recv_multipart())
+            if isinstance(published, kind):
+                return published
+
     def greet(self):
         self.session = self.told(ServerReady).session
         heartbeat = broker_wire.encode(BrokerHeartbeat(self.session, 1, 1.0))
@@ -116,10 +123,10 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(self.ask("channel", canal="geral")["status"], "sucesso")
         posted = self.ask("publish", user="ana", canal="geral", message="oi")
         self.assertEqual((posted["status"], posted["seq"]), ("OK", 1))
-        published = publications.read(*self.proxy.recv_multipart())
-        while not isinstance(published, publications.Published):
-            published = publications.read(*self.proxy.recv_multipart())
-        self.assertEqual((published.stream, published.message, published.seq), ("geral", "oi", 1))
+        self.assertEqual(self.heard(publications.Heads).heads[0].seq, 1)  # so it is subscribed by now
+        self.ask("publish", user="ana", canal="geral", message="tchau")
+        published = self.heard(publications.Published)
+        self.assertEqual((published.stream, published.message, published.seq), ("geral", "tchau", 2))
 
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -128,7 +135,7 @@ class ProcessTests(SynchronousTestCase):
         self.greet()
         self.assertGreater(self.session, first)
         page = self.ask("history", canal="geral")
-        self.assertEqual([post["message"] for post in page["messages"]], ["oi"])
+        self.assertEqual([post["message"] for post in page["messages"]], ["oi", "tchau"])
 
         second = self.start()
         _, error = second.communicate(timeout=PATIENCE_MS / 1000)
