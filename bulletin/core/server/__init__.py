@@ -18,7 +18,7 @@
                                                       Publisher ──► posts, beacons, elections
 
 ``admission`` makes a command or a query of a request's bytes; ``proposals`` and ``queries`` keep who waits for what;
-``member`` takes a turn through node and board; ``answers`` writes replies, ``brokers`` knows sessions and heartbeats;
+``member`` takes a turn through node and board, ``applying`` a bounded part of what was delivered; ``answers`` writes replies, ``brokers`` knows sessions and heartbeats;
 ``formation`` asks the reference for a cluster; ``readiness`` says when a start has caught up; ``replica`` is the one
 object that a shell talks to, and ``work`` what it gets back.
 
@@ -30,7 +30,9 @@ Traps:
 - **Definite or not.**  A refusal for want of a leader, of time or of room is definite only on a request's first
   attempt, and only while its operation never left this server.
 - **The answer does not wait for the tables.**  A committed entry is on a majority's disks; only a page of history,
-  which is read from the tables, waits until they have come as far.
+  which is read from the tables, waits until they have come as far.  Rows are written with the next entries.
+- **A turn is bounded**: thousands of operations delivered at once, or many long lists, take several turns, so that
+  heartbeats go on.  ``Work.more`` asks for the next one.
 - **Standing still.**  Every input looks at the clock first: requests that waited in the sockets while this process
   was stopped belong to a session that the brokers have given up.
 - **Who is wrong** where digests differ is decided by a majority, or two servers would stop for the fault of one.

@@ -148,6 +148,14 @@ class Member:
         """Whether there has been no leader for longer than an election takes."""
         return not self.led and now.monotonic - self._led_at >= LEADERLESS
 
+    @property
+    def outrun(self) -> bool:
+        """Whether this server's disk does not answer although the others' did: then one of them leads better.
+
+        Where all disks are as slow, a change of leader only costs more of their time.
+        """
+        return self.status.stalled and self.status.synced < self.status.commit
+
     # What comes in
 
     def admit(self, admitted: Admitted, now: Instant) -> Finished | None:
