@@ -174,7 +174,7 @@ class Dispatcher:
     def status(self) -> Status:
         """What it looks like from outside."""
         servers = tuple(
-            ServerStatus(server.name, server.session, server.standing, len(server.holds), server.size)
+            ServerStatus(server.name, server.session, server.standing, len(server.holds))
             for server in self._servers
         )
         return Status(

@@ -45,7 +45,6 @@ class ServerStatus:
     session: int
     standing: Standing
     in_flight: int
-    in_flight_bytes: int
 
 
 @attrs.frozen

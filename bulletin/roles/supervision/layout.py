@@ -19,8 +19,6 @@ SERVERS: Final = 3
 SERVERS_MAX: Final = 15
 """Servers on one machine at most."""
 
-FIXED_ROLES: Final = ("broker", "proxy", "reference")
-
 REMEMBERED: Final = "board.json"
 """The file in the data directory that holds what its servers were founded with."""
 
