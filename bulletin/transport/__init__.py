@@ -14,7 +14,8 @@ What is easily got wrong here, each with a test of its own:
 
 - The descriptor is edge-triggered: after every touch from outside of reading, the socket is looked at once more.
 - A turn of the reactor reads at most 64 messages, 1024 frames, 8 MiB of a socket: heartbeats and timers go on in a flood.
-- ZeroMQ's high-water mark counts messages per peer, not bytes and not frames: `bounds` says what that comes to.
+- ZeroMQ's high-water mark counts messages per peer, not bytes and not frames: `bounds` says what that comes to.  A message
+  without an end, and long replies to a peer that does not read, are bounded by what the kernel counts: `accounts`, `guarded`.
 - Options are set before the first endpoint; most have no effect on one that is there already.
 - A failed bind closes its socket, or the context would wait for it at the end for ever.
 - ZMTP's heartbeats stay off, and TCP looks for half-dead peers: libzmq 4.3.5 aborts the process in ``out_event`` when a ping is

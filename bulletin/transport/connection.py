@@ -145,6 +145,10 @@ class Connection(ZmqConnection):
         self._log = transport.log
         self._open = self._reading = False
         self._frames_left = self._bytes_left = 0
+        self._frame: Any = (
+            None  # the last one of the last whole message: it knows which connection it came through
+        )
+        self._size = 0  # bytes on the wire of what was read since whoever counts them set it to 0
         listen, connect = tuple(listen), tuple(connect)
         super().__init__(transport, None, identity)
         self._take = self.socket.recv
@@ -259,10 +263,11 @@ class Connection(ZmqConnection):
         try:
             while True:
                 frame = receive(NOBLOCK, False)
+                size = len(frame)
+                self._size += size + 9 if size > 255 else size + 2
                 if len(parts) <= most:  # one more than allowed shows that there were too many
-                    data = frame.bytes
-                    parts.append(data)
-                    self._bytes_left -= len(data)
+                    parts.append(frame.bytes)
+                    self._bytes_left -= size
                 if not frame.more:
                     break
                 self._frames_left -= 1
@@ -272,6 +277,7 @@ class Connection(ZmqConnection):
         except zmq.Again:  # every command has been processed: the descriptor will tell of the next one
             return None
         self.recv_parts = []
+        self._frame = frame
         return parts
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:

@@ -7,17 +7,16 @@ down looks to libzmq like a peer that went away, with everything that belonged t
 """
 
 import fcntl
-import os
-import socket
 import struct
 import termios
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import attrs
 import zmq
 
 from bulletin.core.limits import KIB
+from bulletin.transport.accounts import descriptor_of, shut_down
 from bulletin.transport.bounds import (
     FACING_PUBLISHERS,
     FACING_SUBSCRIBERS,
@@ -25,9 +24,8 @@ from bulletin.transport.bounds import (
     TOPIC_BYTES_MAX,
     Bounds,
 )
-from bulletin.transport.connection import Connection, Transport
-from bulletin.transport.endpoints import IPC
-from bulletin.transport.monitor import Monitor
+from bulletin.transport.connection import Transport
+from bulletin.transport.guarded import Guarded
 
 TOPICS_PER_CONNECTION_MAX: Final = 1000
 """Topics of one subscriber; whoever wants more can subscribe to the empty topic, which is all of them."""
@@ -48,10 +46,8 @@ SLOW_BYTES: Final = 64 * KIB
 SUBSCRIBE: Final = b"\x01"
 """In front of a topic: from now on.  The byte 0x00 there: no longer."""
 
-_UNKNOWN: Final = -1
 
-
-class FrontXSub(Connection):
+class FrontXSub(Guarded):
     """Where servers publish.  It subscribes to everything, once: what clients subscribe to never goes upstream.
 
     ``received(topic, body)`` gets what is a publication by its form; everything else is counted and dropped.
@@ -99,7 +95,7 @@ class Subscribed:
     cut: bool = False
 
 
-class BackXPub(Connection):
+class BackXPub(Guarded):
     """Where clients subscribe.  One that is slow misses messages, one that asks for too much is cut; nobody else notices.
 
     :param topics_max: in place of `TOPICS_MAX`.
@@ -129,18 +125,7 @@ class BackXPub(Connection):
         self._subscribers: dict[int, Subscribed] = {}
         self._talking: list[Subscribed] = []
         self._gone: list[int] = []
-        self._frame: Any = None
         super().__init__(transport, listen=listen, bounds=bounds)
-
-    def _before_endpoints(self) -> None:
-        receive = self.socket.recv
-
-        def take(flags: int, copy: bool) -> Any:
-            self._frame = receive(flags, copy)
-            return self._frame
-
-        self._take = take
-        self._auxiliaries.append(Monitor(self.factory, self, int(zmq.EVENT_DISCONNECTED), self._lost))
 
     @property
     def subscribers(self) -> int:
@@ -171,8 +156,8 @@ class BackXPub(Connection):
 
     def messageReceived(self, parts: list[bytes]) -> None:
         """Count a subscription; libzmq itself has acted on it already."""
-        descriptor = self._descriptor()
-        if descriptor == _UNKNOWN:
+        descriptor = descriptor_of(self._frame)
+        if descriptor < 0:
             return  # libzmq's own, for a connection that is gone
         subscriber = self._subscribers.get(descriptor)
         if subscriber is None:
@@ -201,12 +186,6 @@ class BackXPub(Connection):
         elif self.topics > self.topics_max:
             self._cut(max(self._subscribers, key=lambda number: len(self._subscribers[number].topics)))
 
-    def _descriptor(self) -> int:
-        try:
-            return int(self._frame.get(zmq.SRCFD))
-        except (zmq.ZMQError, ValueError):
-            return _UNKNOWN
-
     def _cut(self, descriptor: int) -> None:
         """Shut a connection down: to libzmq its peer went away."""
         subscriber = self._subscribers[descriptor]
@@ -220,23 +199,9 @@ class BackXPub(Connection):
         self.topics -= len(subscriber.topics)
         subscriber.topics.clear()
         subscriber.cut = True
-        try:
-            with socket.socket(fileno=os.dup(descriptor)) as peer:
-                if self._is_mine(peer):
-                    peer.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it went by itself
+        shut_down(descriptor, self._is_mine)
 
-    def _is_mine(self, peer: socket.socket) -> bool:
-        """Whether a descriptor is a connection to this socket: its number may have been given to something else since."""
-        here = peer.getsockname()
-        if isinstance(here, tuple):
-            return any(endpoint.endswith(f":{here[1]}") for endpoint in self.bound)
-        name = here if isinstance(here, str) else "@" + here[1:].decode()
-        return f"{IPC}{name}" in self.bound
-
-    def _lost(self, _event: int, descriptor: int, _endpoint: bytes) -> None:
-        """A connection is gone; what it sent before may not be read yet."""
+    def _lost(self, descriptor: int) -> None:
         self._gone.append(descriptor)
         self._again()
 

@@ -7,9 +7,11 @@ from typing import ClassVar, Final
 import attrs
 import zmq
 
+from bulletin.transport.accounts import wire_bytes
 from bulletin.transport.bounds import BETWEEN_ROLES, FACING_CLIENTS, Bounds
 from bulletin.transport.connection import Connection, Transport
 from bulletin.transport.forwarding import BackXPub, FrontXSub
+from bulletin.transport.guarded import Guarded
 from bulletin.transport.monitor import Monitor
 from bulletin.transport.traffic import Full, Outcome
 
@@ -17,13 +19,15 @@ ENVELOPE_FRAMES_MAX: Final = 8
 """Frames of an envelope, the empty one included: the peer's routing id, and one of each device on the way to it."""
 
 
-class Router(Connection):
+class Router(Guarded):
     """Answers many peers; tells when one is gone or does not read.
 
     ``received(envelope, body)``: the envelope is all frames up to and with the first empty one, or else the first frame
     alone; it goes back unchanged in `send_to`.  So whoever sends ``[body]`` is answered with ``[body]``, and whoever sends
     ``[empty, body]``, as a REQ does, with that.  The body has no frame, one or several: only the role knows how many are
     right, and its peer may need an answer even to what is wrong.  Of a message of very many frames it sees the first few.
+
+    A peer that does not read is sent no more once it has so many messages, or bytes (`accounts`), before it.
     """
 
     socketType = zmq.ROUTER
@@ -53,14 +57,22 @@ class Router(Connection):
             end = 1
         self._received(tuple(parts[:end]), parts[end:])
 
+    def _peer_of(self, parts: list[bytes]) -> bytes:
+        return parts[0]
+
     def send_to(self, envelope: tuple[bytes, ...], *parts: bytes) -> Outcome:
         """Send to one peer, or not at all: nothing waits here.
 
         :param envelope: as it was received; its first frame names the peer.
         :param parts: the frames behind it.
         """
+        message = (*envelope, *parts)
+        size = sum([wire_bytes(len(frame)) for frame in message[1:]])
+        if not self.accounts.admits(envelope[0], size):
+            self.counters.dropped += 1
+            return Outcome.FULL
         try:
-            self._send((*envelope, *parts))
+            self._send(message)
         except zmq.Again:
             outcome = Outcome.FULL
         except zmq.ZMQError as error:
@@ -71,6 +83,7 @@ class Router(Connection):
             outcome = Outcome.GONE
         else:
             self.counters.sent += 1
+            self.accounts.sent(envelope[0], size)
             return Outcome.SENT
         self.counters.dropped += 1
         return outcome

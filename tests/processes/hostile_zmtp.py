@@ -57,11 +57,16 @@ class RawPeer:
         return not self.cut
 
     def shake_hands(self, kind: str) -> None:
-        """Greeting and READY, and the other side's read away."""
+        """Greeting and READY, and the other side's: whoever sends a message before it has come is cut."""
         self.send(GREETING + ready(kind))
-        self.socket.settimeout(2)
+        self.socket.settimeout(5)
+        heard = b""
         try:
-            self.socket.recv(4096)
+            while b"READY" not in heard and len(heard) < 4096:
+                more = self.socket.recv(4096)
+                if not more:
+                    break
+                heard += more
         except OSError:
             self.cut = True
 
