@@ -93,13 +93,17 @@ class Load:
 
 def faults(board: Board, kind: str, seconds: float, rng: Random, pause: float = 2.0) -> dict:
     """One fault after the other, the next only when ``/readyz`` of the last says so; figures of what was done."""
-    done = 0
+    done = led = 0
     returns: list[float] = []
     downtimes: list[float] = []
     end = time.monotonic() + seconds
     edges = [board.broker, board.proxy, board.reference]
     while time.monotonic() < end:
-        role = edges[done % 3] if kind == "edges" else rng.choice(board.servers)
+        leader = board.leader()
+        # Every second time the leader, which chance alone can miss for long.
+        victim = leader if leader is not None and done % 2 else rng.choice(board.servers)
+        role = edges[done % 3] if kind == "edges" else victim
+        led += role is leader
         begun = time.monotonic()
         if kind == "pause":
             role.signal(signal.SIGSTOP)
@@ -115,6 +119,7 @@ def faults(board: Board, kind: str, seconds: float, rng: Random, pause: float = 
         time.sleep(rng.uniform(0.2, 1.0))
     return {
         "faults": done,
+        "leaders": led,
         "slowest_return_s": round(max(returns), 3),
         "broker_downtime_s": round(max(downtimes, default=0.0), 3),
     }
