@@ -128,10 +128,14 @@ class Node:
         return not operations or self._replication.gather(operations)
 
     def forward(self, operations: Sequence[Operation], now: Instant) -> bool:
-        """Send these to the leader, who may drop them; False if there is none, or it is this node."""
+        """Send these to the leader, who may drop them.
+
+        :returns: False, with nothing sent, if there is none, or it is this node, or the term is not synced yet: what
+            waited for a disk that does not answer would pile up.
+        """
         state = self._state
         state.now = now.monotonic
-        if state.leader is None or state.leads:
+        if state.leader is None or state.leads or not state.disk.hard_synced:
             return False
         for run in _runs(operations, state.config.append_bytes_max):
             state.outbox.send(state.leader, Forward(state.term, run))
@@ -141,7 +145,8 @@ class Node:
         """Ask how far one must have applied to see all that was acknowledged before this call.
 
         :param context: named in the answer, one of ``Ready.reads``.
-        :returns: False, with no answer to come, if no leader is known or too much is under way.
+        :returns: False, with no answer to come, if no leader is known, or the term is not synced yet, or too much is
+            under way.
         """
         self._state.now = now.monotonic
         return not self._transfer.under_way and self._reads.ask(context)
@@ -151,7 +156,9 @@ class Node:
         self._state.now = now.monotonic
         if not self._transfer.begin():
             return False
-        if not self._state.stalled:  # else no entry would reach the follower any more, and it would never have all
+        if (
+            not self._state.stalled
+        ):  # else no entry would reach the follower any more, and it would never have all
             self._replication.append_gathered(at_once=True)
         return True
 

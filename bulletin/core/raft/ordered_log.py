@@ -155,9 +155,10 @@ class RaftLogPort:
         self.node.receive(sender, message, now)
 
     def persisted(self, sequence: int, now: Instant) -> None:
-        """See :meth:`Node.persisted`."""
+        """See :meth:`Node.persisted`; what could not be sent before goes in the same turn."""
         self._now = now
         self.node.persisted(sequence, now)
+        self._news = True
 
     def fetched(self, token: int, entries: Sequence[Entry], now: Instant) -> None:
         """See :meth:`Node.fetched`."""

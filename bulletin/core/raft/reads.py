@@ -63,9 +63,9 @@ class Reads:
         return incarnation << _NUMBER_BITS & (2**62 - 1)
 
     def ask(self, context: int) -> bool:
-        """Ask the leader, whoever it is; False if none is known, or too much is under way."""
+        """Ask the leader, whoever it is; False if none is known, or the term is not synced, or too much is under way."""
         state = self._state
-        if state.leader is None or len(self._own) >= state.config.reads_max:
+        if state.leader is None or not state.disk.hard_synced or len(self._own) >= state.config.reads_max:
             return False
         number = self._number + 1
         if state.leads:

@@ -168,6 +168,51 @@ class ProposalTests(PortCase):
         follower.tick(self.group.instant)
         self.assertEqual(follower.follow(), [ProposalFailed(operation("a").key, Why.UNKNOWN)])
 
+    def hear_of_a_new_leader(self, follower: RaftLogPort) -> int:
+        """A follower's disk does not answer, and another member leads in a new term; returns that."""
+        leader = self.elect()
+        self.group.held.add(IDS[self.ports.index(follower)])
+        term = follower.node.status().term + 1
+        log = leader.node._state.log
+        other = next(port for port in self.followers() if port is not follower)
+        news = Append(term, log.last_index, log.last_term, log.last_hash, (), 0, 1)
+        follower.receive(IDS[self.ports.index(other)], news, self.group.instant)
+        return term
+
+    def test_nothing_piles_up_behind_a_disk_that_does_not_answer(self) -> None:
+        """What must not leave before the term is synced is not sent, and so is known not to be committed."""
+        self.elect()
+        follower = self.followers()[0]
+        self.hear_of_a_new_leader(follower)
+        now = self.group.now
+        for number in range(100):
+            self.group.now = now + 0.05 * number
+            follower.tick(self.group.instant)
+            self.propose(follower, f"{number}", seconds=0.2)
+            follower.barrier(number, self.group.now + 0.2, self.group.instant)
+            follower.ready()
+        self.assertLess(follower.node._state.outbox.held, 10)
+        failed = [event for event in follower.follow() if isinstance(event, ProposalFailed)]
+        self.assertGreater(len(failed), 90)
+        self.assertEqual({event.why for event in failed}, {Why.NOT_COMMITTED})
+
+    def test_what_waited_for_the_disk_goes_as_soon_as_it_answers(self) -> None:
+        """The next turn brings it, not the next tick."""
+        self.elect()
+        follower = self.followers()[0]
+        term = self.hear_of_a_new_leader(follower)
+        self.propose(follower, "a")
+        follower.barrier(1, self.group.now + 3, self.group.instant)
+        ready = follower.ready()
+        assert ready.persist is not None
+        self.assertFalse(any(isinstance(message, Forward) for _, message in ready.messages))
+        follower.persisted(ready.persist.sequence, self.group.instant)
+        messages = [message for _, message in follower.ready().messages]
+        self.assertEqual(
+            [message.operations for message in messages if isinstance(message, Forward)], [(operation("a"),)]
+        )
+        self.assertEqual([message.term for message in messages if isinstance(message, ReadIndex)], [term])
+
     def test_own_leader_is_not_asked_twice(self) -> None:
         """An operation in the own log cannot get lost on the way: it is not proposed again in the same term."""
         leader = self.elect()
