@@ -11,6 +11,7 @@
 - ``pending.py``: every request that was taken and not yet answered, in order of arrival, bounded in number and bytes,
   over all clients and for each of them.
 - ``servers.py``: who is there, in which session, since when silent, with how much in its hands.
+- ``waiting.py``: the requests that no server has; clients take turns, so that nobody waits behind another's flood.
 - ``dispatcher.py``: what ties them: hands out in turn, hands on, answers once, refuses past the bounds.
 
 The life of a request: *waiting* (attempt n, from 0) → *in the hands of* a server (attempt n + 1) → answered; or back to

@@ -8,6 +8,7 @@ from bulletin.core.broker.pending import ENVELOPE_BYTES_MAX, Bounds, Pending, Pe
 from bulletin.core.broker.ready import Ready, ToClient, ToServer
 from bulletin.core.broker.servers import FORGET, Server, ServerTable, Standing
 from bulletin.core.broker.status import Counters, ServerStatus, Status
+from bulletin.core.broker.waiting import Waiting
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Reason, Refusal
@@ -59,7 +60,7 @@ class Dispatcher:
         self._clock = LamportClock()
         self._pending = PendingTable(bounds or Bounds(), PATIENCE)
         self._servers = ServerTable()
-        self._waiting: OrderedDict[bytes, Pending] = OrderedDict()
+        self._waiting = Waiting()
         self._resting: OrderedDict[bytes, tuple[float, Pending]] = OrderedDict()
         self._strangers: dict[bytes, None] = {}
         self._answers: list[ToClient] = []
@@ -85,7 +86,7 @@ class Dispatcher:
             request_id = self._prefix + self._number.to_bytes(8, "big")
             request = Pending(request_id, envelope, body[0], now.monotonic)
             self._pending.add(request)
-            self._waiting[request_id] = request
+            self._waiting.add(request)
             self.counters.taken += 1
 
     def server(self, identity: bytes, frame: bytes, now: Instant) -> None:
@@ -138,7 +139,7 @@ class Dispatcher:
                 break
             del self._resting[request.id]
             request.declined = ()
-            self._wait_first(request)
+            self._waiting.put_back(request)
         for request in self._pending.overdue(now.monotonic):
             self._give_up(request)
         if self._drain_until is not None and now.monotonic >= self._drain_until:
@@ -151,7 +152,7 @@ class Dispatcher:
         if self._drain_until is None:
             self._drain_until = now.monotonic + DRAIN
         if not self._servers.ready:
-            for request in list(self._waiting.values()):
+            for request in list(self._waiting):
                 if not request.attempt:
                     self._give_up(request)
 
@@ -248,14 +249,14 @@ class Dispatcher:
             for request in reversed(server.overdue(now - OVERDUE)):
                 request.declined = (server.identity,)
                 server.release(request)
-                self._wait_first(request)
+                self._waiting.put_back(request)
                 self.counters.handed_on += 1
 
     def _take_back(self, server: Server) -> None:
         """What a server had and did not answer goes to others, before all that waits."""
         for request in reversed(list(server.holds.values())):
             server.release(request)
-            self._wait_first(request)
+            self._waiting.put_back(request)
             self.counters.handed_on += 1
 
     def _unsend(self, unsent: ToServer) -> None:
@@ -267,7 +268,7 @@ class Dispatcher:
                 server.release(request)
                 request.attempt -= 1
                 self.counters.handed_out -= 1
-                self._wait_first(request)
+                self._waiting.put_back(request)
 
     def _greetings(self) -> list[ToServer]:
         """Heartbeats that are due, and a word to those that are unknown."""
@@ -294,7 +295,7 @@ class Dispatcher:
         server: Server | None = None
         run = 0
         while self._waiting:
-            _, request = self._waiting.popitem(last=False)
+            request = self._waiting.take()
             if server is None or run == RUN or not server.roomy or server.identity in request.declined:
                 server = self._servers.next(request.declined)
                 run = 0
@@ -309,7 +310,7 @@ class Dispatcher:
                 if not request.declined:
                     break  # no server has room for anything
         for request in reversed(skipped):
-            self._wait_first(request)
+            self._waiting.put_back(request)
         return [self._batch(identity, batch) for identity, batch in batches.items()]
 
     def _batch(self, identity: bytes, batch: list[Pending]) -> ToServer:
@@ -355,17 +356,12 @@ class Dispatcher:
         request.declined = (*request.declined, request.holder)
         self._release(request)
         if self._servers.untried(request.declined):
-            self._wait_first(request)
+            self._waiting.put_back(request)
         else:
             self._rest(request)
 
     def _rest(self, request: Pending) -> None:
         self._resting[request.id] = (self._now.monotonic + REST, request)
-
-    def _wait_first(self, request: Pending) -> None:
-        """Put a request before all others that wait."""
-        self._waiting[request.id] = request
-        self._waiting.move_to_end(request.id, last=False)
 
     def _release(self, request: Pending) -> None:
         assert request.holder is not None
@@ -377,7 +373,7 @@ class Dispatcher:
         """The one answer of a request that was taken."""
         if request.holder is not None:
             self._release(request)
-        elif self._waiting.pop(request.id, None) is None:
+        elif not self._waiting.discard(request):
             del self._resting[request.id]
         self._pending.remove(request)
         self._answers.append(ToClient(request.envelope, body))

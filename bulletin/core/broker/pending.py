@@ -16,6 +16,12 @@ PENDING_BYTES_MAX: Final = 64 * MIB
 CLIENT_SHARE: Final = 4
 """One client (one connection) holds at most the bounds divided by this: three greedy ones leave room for others."""
 
+MODEST_REQUESTS: Final = 16
+"""A client that holds fewer is modest: it is refused only when there is no room at all."""
+
+RESERVE_SHARE: Final = 8
+"""The bounds divided by this are room that only modest clients get: so many greedy ones at a time do not shut them out."""
+
 ENVELOPE_BYTES_MAX: Final = 1 * KIB
 """The frames before the body, in bytes; four hops' routing ids of the longest kind fit."""
 
@@ -112,11 +118,17 @@ class PendingTable:
         """Whether one more body of ``size`` bytes by this client fits."""
         size += OVERHEAD_BYTES
         bounds = self.bounds
-        if len(self._requests) >= bounds.requests or self.size + size > bounds.size:
+        requests_left = bounds.requests - len(self._requests)
+        size_left = bounds.size - self.size - size
+        if requests_left <= 0 or size_left < 0:
             return False
         share = self._shares.get(envelope[0])
-        return share is None or (
-            share.requests < bounds.client_requests and share.size + size <= bounds.client_size
+        if share is None:
+            return True
+        if share.requests >= bounds.client_requests or share.size + size > bounds.client_size:
+            return False
+        return share.requests < MODEST_REQUESTS or (
+            requests_left > bounds.requests // RESERVE_SHARE and size_left >= bounds.size // RESERVE_SHARE
         )
 
     def add(self, request: Pending) -> None:

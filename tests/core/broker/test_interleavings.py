@@ -216,7 +216,9 @@ class Interleavings(RuleBasedStateMachine):
         pending = {request.id: request for request in dispatcher._pending}
         assert len(pending) == len(self.asked) - len(self.answers)
         held = [id_ for server in dispatcher._servers for id_ in server.holds]
-        places = [*dispatcher._waiting, *dispatcher._resting, *held]
+        waiting = [request.id for request in dispatcher._waiting]
+        assert len(waiting) == len(dispatcher._waiting)
+        places = [*waiting, *dispatcher._resting, *held]
         assert sorted(places) == sorted(pending), "each pending request is in one place"
 
     @invariant()

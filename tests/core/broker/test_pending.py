@@ -2,7 +2,14 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.core.broker.pending import OVERHEAD_BYTES, Bounds, Pending, PendingTable
+from bulletin.core.broker.pending import (
+    MODEST_REQUESTS,
+    OVERHEAD_BYTES,
+    RESERVE_SHARE,
+    Bounds,
+    Pending,
+    PendingTable,
+)
 from bulletin.core.limits import REQUEST_BYTES_MAX
 
 
@@ -49,6 +56,21 @@ class Table(SynchronousTestCase):
             self.assertTrue(table.admits((b"d%d" % number,), 10))
             table.add(request(number, client=b"d%d" % number))
         self.assertFalse(table.admits((b"e",), 0))
+
+    def test_greedy_clients_leave_room_for_modest_ones(self):
+        """Four of them fill what is theirs, a fifth finds it full; it may still be modest, as anybody else."""
+        table = PendingTable(Bounds(requests=800), 4.5)
+        number = 0
+        for client in (b"%d" % each for each in range(5)):
+            while table.admits((client,), 10):
+                table.add(request(number, client=client))
+                number += 1
+        self.assertEqual(len(table), 800 - 800 // RESERVE_SHARE + MODEST_REQUESTS)
+        for _ in range(MODEST_REQUESTS):
+            self.assertTrue(table.admits((b"modest",), 10))
+            table.add(request(number, client=b"modest"))
+            number += 1
+        self.assertFalse(table.admits((b"modest",), 10))
 
     def test_the_largest_request_fits(self):
         """Small bounds leave each client one request of the largest size, if all together allow it."""
