@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 LEADERLESS: Final = 1.5
 """Seconds without a leader after which requests that wait for one are handed on: an election takes less."""
 
-STUCK: Final = 0.5
+STUCK: Final = 1.0
 """Seconds beyond an election timeout for which the disk may be silent; then what waits for it is handed on."""
 
 HAND_OVER_AGAIN: Final = 1.0
@@ -147,14 +147,6 @@ class Member:
     def leaderless(self, now: Instant) -> bool:
         """Whether there has been no leader for longer than an election takes."""
         return not self.led and now.monotonic - self._led_at >= LEADERLESS
-
-    @property
-    def outrun(self) -> bool:
-        """Whether this server's disk does not answer although the others' did: then one of them leads better.
-
-        Where all disks are as slow, a change of leader only costs more of their time.
-        """
-        return self.status.stalled and self.status.synced < self.status.commit
 
     # What comes in
 

@@ -217,7 +217,7 @@ class Replica:
         member = self.member
         if member is not None:
             member.tick(now)
-            if congested or self.draining or member.outrun:
+            if congested or self.draining:
                 member.hand_over(now)
             self.brokers.accept(self.impediment() is None)
             self.publisher.tick(now, leads=member.log.node.leads)
