@@ -9,7 +9,8 @@ from collections import Counter, deque
 
 import attrs
 
-from bulletin.transport.bounds import BETWEEN_ROLES, FACING_CLIENTS, PUBLICATION_BYTES_MAX, TOPIC_BYTES_MAX
+from bulletin.core.limits import PUBLICATION_BYTES_MAX
+from bulletin.transport.bounds import BETWEEN_ROLES, FACING_CLIENTS, TOPIC_BYTES_MAX
 from bulletin.transport.endpoints import EndpointError
 from bulletin.transport.traffic import Counters, Full, Outcome
 

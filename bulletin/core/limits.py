@@ -32,6 +32,12 @@ NESTING_INTERNAL_MAX: Final = 12
 ITEMS_INTERNAL_MAX: Final = 400_000
 """Values in a frame between roles."""
 
+MEMBERS_MAX: Final = 64
+"""Servers of a cluster."""
+
+RANK_MAX: Final = 2**31 - 1
+"""The largest rank of a server."""
+
 NAME_BYTES_MAX: Final = 64
 """The name of a user, a channel or a server, in bytes of UTF-8."""
 

@@ -4,13 +4,10 @@ from typing import Final
 
 import attrs
 
-from bulletin.core.limits import FRAME_BYTES_MAX, KIB, REQUEST_BYTES_CUT
+from bulletin.core.limits import FRAME_BYTES_MAX, PUBLICATION_BYTES_MAX, REQUEST_BYTES_CUT
 
 TOPIC_BYTES_MAX: Final = 65
 """A topic of a publication: a name, or the byte 0x00 and a name."""
-
-PUBLICATION_BYTES_MAX: Final = 256 * KIB
-"""The body of a publication: a text of 64 KiB stands in it twice, names and numbers beside it."""
 
 
 @attrs.frozen

@@ -15,12 +15,11 @@ from typing import ClassVar, Final
 import attrs
 import zmq
 
-from bulletin.core.limits import KIB
+from bulletin.core.limits import KIB, PUBLICATION_BYTES_MAX
 from bulletin.transport.accounts import descriptor_of, shut_down
 from bulletin.transport.bounds import (
     FACING_PUBLISHERS,
     FACING_SUBSCRIBERS,
-    PUBLICATION_BYTES_MAX,
     TOPIC_BYTES_MAX,
     Bounds,
 )

@@ -5,7 +5,8 @@ import tempfile
 
 import zmq
 
-from bulletin.transport.bounds import PUBLICATION_BYTES_MAX, TOPIC_BYTES_MAX, Bounds
+from bulletin.core.limits import PUBLICATION_BYTES_MAX
+from bulletin.transport.bounds import TOPIC_BYTES_MAX, Bounds
 from bulletin.transport.forwarding import COMMANDS_WAITING_MAX, BackXPub, FrontXSub, Subscribed
 from tests.transport.loopback import Loopback
 

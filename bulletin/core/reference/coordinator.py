@@ -8,10 +8,10 @@ import attrs
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Reason, Refusal
-from bulletin.core.limits import ENDPOINT_BYTES_MAX
+from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, RANK_MAX
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.reference.liveness import Liveness, Registration
-from bulletin.core.reference.ranks import RANK_MAX, Ranks, Record
+from bulletin.core.reference.ranks import Ranks, Record
 from bulletin.core.wire.envelope import Dialect, Encoding
 from bulletin.core.wire.reference import (
     Addressed,
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 LISTEN_FIRST: Final = 1.0
 """Seconds after its start in which the reference founds nothing: servers with data get a word in first.  A courtesy;
 nothing is unsafe without it, since a cluster is founded only of servers with empty disks."""
-
-MEMBERS_MAX: Final = 64
-"""Servers of a founding document at most."""
 
 HELD_MAX: Final = 4096
 """Replies that wait for the disk at most.  Further ones are dropped, and counted; their senders ask again."""

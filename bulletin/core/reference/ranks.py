@@ -7,16 +7,13 @@ import attrs
 
 from bulletin.core.codec import pack, unpack
 from bulletin.core.errors import Code, Refusal
-from bulletin.core.limits import NAME_BYTES_MAX
+from bulletin.core.limits import NAME_BYTES_MAX, RANK_MAX
 from bulletin.core.log.founding import ID_BYTES, FoundingDocument, Member
 
 FORMAT: Final = 1
 
 NAMES_MAX: Final = 1024
 """Names that have a rank at most; the next one is refused (``cheio``).  A rank is never freed."""
-
-RANK_MAX: Final = 2**31 - 1
-"""The largest rank that a document may give."""
 
 RECORD_BYTES_MAX: Final = 512 * 1024
 """A record's bytes at most: 1024 names, and a document with 64 endpoints."""

@@ -3,7 +3,7 @@
 A server that comes back after a pause is handed thousands of operations at once.  Applied in one go they would keep the
 reactor from everything else, heartbeats included, for longer than its brokers' patience.  So a turn ends at the end of an
 entry once :data:`OPERATIONS_PER_TURN` have been applied; what is left waits in order, and is bounded by what the log
-holds of it anyway.
+takes in before it is applied (``unapplied_bytes_max`` of :class:`bulletin.core.raft.config.Config`).
 
 Rows need no sync and can be derived again, so they wait for the next entries and go into the same transaction; unless a
 reader waits for them, or they are many, or old.

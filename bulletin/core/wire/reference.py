@@ -16,7 +16,7 @@ import attrs
 
 from bulletin.core import codec
 from bulletin.core.errors import BY_WORD, ENGLISH, REASON_BY_WORD, Code, Reason, Refusal
-from bulletin.core.limits import ENDPOINT_BYTES_MAX, NAME_BYTES_MAX
+from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, NAME_BYTES_MAX, RANK_MAX
 from bulletin.core.log.founding import ID_BYTES
 from bulletin.core.wire.envelope import (
     UNREADABLE,
@@ -44,13 +44,9 @@ REPLY_BYTES_MAX: Final = 512 * 1024
 DOCUMENT_BYTES_MAX: Final = 48 * 1024
 """A founding document's bytes."""
 
-EXPECT_MAX: Final = 64
-"""Servers that found a cluster, at most."""
-
 SERVERS_MAX: Final = 2048
 """Servers in a list, at most."""
 
-RANK_MAX: Final = 2**31 - 1
 NONCE_MAX: Final = 2**63 - 1
 NESTING_MAX: Final = 4
 ITEMS_MAX: Final = 16 * 1024
@@ -405,7 +401,7 @@ def _read_rank(inner: dict[str, Any]) -> RankRequest:
         endpoint=_text(inner, "endereco", ENDPOINT_BYTES_MAX, required=False),
         member=_octets(inner, "membro", ID_BYTES, ID_BYTES),
         document=_octets(inner, "documento", 1, DOCUMENT_BYTES_MAX),
-        expect=_integer(inner, "esperados", 1, EXPECT_MAX),
+        expect=_integer(inner, "esperados", 1, MEMBERS_MAX),
     )
 
 

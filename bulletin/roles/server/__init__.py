@@ -21,6 +21,7 @@ Traps:
 
 from typing import TYPE_CHECKING, ClassVar
 
+from bulletin.core.limits import MEMBERS_MAX
 from bulletin.roles.options import (
     DIRECTORY,
     HTTP,
@@ -45,7 +46,6 @@ __all__ = ["Options", "makeService"]
 
 FULL_SHAPE = "full"
 FLAT_SHAPE = "flat"
-MEMBERS_MAX = 64
 
 
 class Options(RoleOptions):
