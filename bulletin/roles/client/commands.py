@@ -21,7 +21,7 @@ from bulletin.core.wire.replies import (
 )
 from bulletin.core.wire.requests import ReadLevel
 from bulletin.roles.client.options import Options
-from bulletin.roles.client.service import DONE, Client
+from bulletin.roles.client.service import DONE, Client, without_effect
 from bulletin.roles.client.show import harmless
 from bulletin.roles.client.texts import Text
 
@@ -158,7 +158,7 @@ class Tailing:
         """What will not mend itself, or was never whole, is the end; what was whole is waited for."""
         why, stream = event.why, event.stream
         if not isinstance(why, Unreachable) and (why.retry_after is None or stream not in self._begun):
-            self._client.refused(why)
+            self._client.refused(without_effect(why))
         elif isinstance(why, Unreachable) and stream not in self._begun:
             self._client.no_answer(write=False)
         else:

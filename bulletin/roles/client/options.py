@@ -53,6 +53,8 @@ class CommandOptions(RoleOptions):
     """
 
     exit_status: ClassVar[int] = WRONG_USAGE
+    longdesc: ClassVar[str]
+    """What it does, for its ``--help``."""
     arguments: ClassVar[tuple[str, ...]] = ()
     """The names of what it must be given."""
     needs_user: ClassVar[bool] = False
@@ -101,10 +103,14 @@ class CommandOptions(RoleOptions):
     def parseArgs(self, *arguments: str) -> None:
         """Take exactly what the command must be given."""
         if len(arguments) != len(self.arguments):
-            raise usage.UsageError(
-                f"It takes {' and '.join(self.arguments) or 'no argument'}, after its options."
-            )
+            raise usage.UsageError(self._wrong_number(len(arguments)))
         self.given = {name: valid(text) for name, text in zip(self.arguments, arguments, strict=True)}
+
+    def _wrong_number(self, given: int) -> str:
+        wanted = " and ".join(self.arguments) or "no argument"
+        if given > len(self.arguments) and "TEXT" in self.arguments:
+            return f"It takes {wanted}: quote a text of several words, and put options before {self.arguments[0]}."
+        return f"It takes {wanted}, and was given {given or 'none'}."
 
     def check(self) -> None:
         """Whether its own options go together."""
@@ -120,30 +126,35 @@ class CommandOptions(RoleOptions):
 class Login(CommandOptions):
     """Register a user, or greet one."""
 
+    longdesc = "Registers a user at first, greets one later."
     arguments = ("USER",)
 
 
 class Users(CommandOptions):
     """List the users."""
 
+    longdesc = "Lists the users, in the order in which they were registered."
     own = (_LOCAL,)
 
 
 class Channels(CommandOptions):
     """List the channels."""
 
+    longdesc = "Lists the channels, in the order in which they were created."
     own = (_LOCAL,)
 
 
 class Create(CommandOptions):
     """Create a channel."""
 
+    longdesc = "Creates a channel; one that is there already is no mistake."
     arguments = ("CHANNEL",)
 
 
 class Publish(CommandOptions):
     """Publish a text; ``-`` takes it from standard input."""
 
+    longdesc = "Publishes a text in a channel; - as TEXT takes it from standard input.  Options stand before CHANNEL."
     arguments = ("CHANNEL", "TEXT")
     needs_user = True
 
@@ -156,6 +167,7 @@ class Publish(CommandOptions):
 class Send(CommandOptions):
     """Send a private message; ``-`` takes it from standard input."""
 
+    longdesc = "Sends a private message to a user; - as TEXT takes it from standard input.  Options stand before USER."
     arguments = ("USER", "TEXT")
     needs_user = True
 
@@ -168,6 +180,9 @@ class Send(CommandOptions):
 class History(CommandOptions):
     """Read a page of a channel's history."""
 
+    longdesc = (
+        "Reads a page of a channel, oldest first: its last posts, if neither --since nor --before is given."
+    )
     arguments = ("CHANNEL",)
     own = (_SINCE, _BEFORE, _LIMIT, _LOCAL)
 
@@ -175,6 +190,7 @@ class History(CommandOptions):
 class Inbox(CommandOptions):
     """Read a page of your inbox, or of your conversation with somebody."""
 
+    longdesc = "Reads a page of --user's inbox, oldest first: its last posts, if neither --since nor --before is given."
     needs_user = True
     own = (
         Option("with", NAME, "the conversation with this user; numbers are the board's clock then"),
@@ -188,6 +204,7 @@ class Inbox(CommandOptions):
 class Tail(CommandOptions):
     """Follow channels."""
 
+    longdesc = "Shows the last posts of channels, then each new one, until Ctrl-C."
     arguments = ("CHANNEL…",)
     own = (
         Option("since", integer(0, CLOCK_MAX), "begin after this number, from the history; of one channel"),
@@ -225,6 +242,10 @@ class Options(RoleOptions):
 
     table: ClassVar = FOR_ALL
     exit_status: ClassVar[int] = WRONG_USAGE
+    longdesc: ClassVar[str] = (
+        "Ends with status 0 when it is done, 1 when the board refused (the sentence is on standard error), 2 after "
+        "wrong usage, 3 when no broker answered in time, 130 when it was interrupted.  COMMAND --help says more."
+    )
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__(environment)
@@ -288,6 +309,8 @@ def valid(text: str) -> str:
 
 def text_of_stdin() -> str:
     """The text of standard input, without its last line end."""
+    if sys.stdin is None:
+        raise Mistake("standard input is closed")
     data = sys.stdin.buffer.read(MESSAGE_BYTES_MAX + 3)
     if len(data) > MESSAGE_BYTES_MAX + 2:
         raise Mistake(f"standard input has more than {MESSAGE_BYTES_MAX} bytes")

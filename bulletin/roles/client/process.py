@@ -26,8 +26,16 @@ def silent_log() -> Any:
     return _silence
 
 
+def occupy_standard_descriptors() -> None:
+    """Put something that takes nothing where the shell closed an output: else the next socket would get its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def standard_console() -> Console:
     """The process's real outputs: twistd makes ``sys.stdout`` and ``sys.stderr`` parts of its log."""
+    occupy_standard_descriptors()
     encoding = "utf-8" if sys.__stdout__ is None else sys.__stdout__.encoding
     return Console(os.fdopen(1, "wb", closefd=False), os.fdopen(2, "wb", closefd=False), encoding)
 

@@ -67,6 +67,11 @@ class NoAnswer(Exception):
         self.write = write
 
 
+def without_effect(refusal: Refusal) -> Refusal:
+    """The refusal of a request that changes nothing, whatever became of it."""
+    return attrs.evolve(refusal, definite=True)
+
+
 @attrs.frozen
 class Reach:
     """Whom a client talks to, and how long it waits.
@@ -128,17 +133,18 @@ class Client(Role):
         """Make a request, and wait for what it comes to.
 
         :param expected: the type of its result.
-        :raises Refused: an ``erro`` reply.
+        :raises Refused: an ``erro`` reply; to what changes nothing it is always definite.
         :raises NoAnswer: none at all.
         """
         answered: Deferred[Finished] = Deferred()
         self._call(request, answered.callback)
         finished = await answered
         outcome = finished.outcome
+        write = isinstance(request, Write)
         if isinstance(outcome, Unreachable):
-            raise NoAnswer(write=isinstance(request, Write))
+            raise NoAnswer(write=write)
         if isinstance(outcome, Refusal):
-            raise Refused(outcome, finished.sentence)
+            raise Refused(outcome if write else without_effect(outcome), finished.sentence)
         assert isinstance(outcome, expected), "the caller has seen to it"
         return outcome
 
@@ -180,6 +186,7 @@ class Client(Role):
         lost = self.show.console.lost
         if status == DONE and lost is not None and lost.errno != errno.EPIPE:
             _log.error("The result could not be written: {why}", why=lost)
+            self.show.notice(Text.NOT_WRITTEN, why=lost.strerror)
             status = REFUSED
         self._status = status
         self._heard = None

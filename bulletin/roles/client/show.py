@@ -239,6 +239,8 @@ def refusal_words(refusal: Refusal, sentence: str, language: str) -> str:
     """A refusal for a person: ours, or the board's own for a code that only it knows; and whether it is the last word."""
     unknown = refusal.code is Code.UNSPECIFIED and sentence
     words = harmless(sentence) if unknown else refusal.sentence(language)
-    if not refusal.definite and refusal.code is not Code.TIMED_OUT:
+    if refusal.code is Code.TIMED_OUT:
+        words = Text.TIMED_OUT.say(language)  # the board's speaks of an id, which nobody gave here
+    if not refusal.definite:
         words += " " + Text.UNKNOWN.say(language)
     return words

@@ -30,6 +30,11 @@ class Text(Enum):
         "Whether it took effect is not known.",
         "Não se sabe se o pedido teve efeito.",
     )
+    TIMED_OUT = (
+        "The board did not learn the outcome in time.",
+        "O mural não soube do resultado a tempo.",
+    )
+    NOT_WRITTEN = ("The result could not be written: {why}.", "O resultado não pôde ser escrito: {why}.")
     WAITING = (
         "{channel}: the history cannot be read at the moment ({why}); waiting for it.",
         "{channel}: o histórico não pode ser lido no momento ({why}); aguardando.",

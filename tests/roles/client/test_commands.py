@@ -1,6 +1,7 @@
 """Each command against a board in memory: what it asks, what it shows, how it ends."""
 
 import errno
+import io
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -161,6 +162,16 @@ class Once(Commanded):
         )
         self.assertEqual(len(set(self.sockets.dealers[0].sent)), 1)
 
+    def test_a_read_takes_no_effect(self):
+        """Only of a write is it a question whether it took effect."""
+        self.board.refusal = Refusal(Code.NO_LEADER, definite=False)
+        for arguments, unknown in ((["users"], False), (["tail", "geral"], False), (["login", "ana"], True)):
+            self.statuses.clear()
+            self.begin("--timeout", "1", *arguments)
+            self.pass_time(1.1)
+            self.assertEqual(self.statuses, [1], arguments)
+            self.assertEqual("took effect" in self.screen.complaints[0], unknown, arguments)
+
     def test_another_broker(self):
         """One broker is away: the other one answers, and it took effect once."""
         self.board.channels = ["geral"]
@@ -191,6 +202,12 @@ class Once(Commanded):
         """Whoever read the output has seen enough: no error.  A full disk is one."""
         self.board.write("geral", "um")
         for number, status in ((errno.EPIPE, 0), (errno.ENOSPC, 1)):
+            self.stop()
+            self.statuses.clear()
+            self.begin("history", "geral", console=Console(Broken(number), err := io.BytesIO()))
+            self.assertEqual(self.statuses, [status])
+            told = b"The result could not be written: broken.\n"
+            self.assertEqual(err.getvalue(), told if status else b"")
             self.stop()
             self.statuses.clear()
             self.begin("history", "geral", console=Console(Broken(number), Broken(number)))

@@ -143,6 +143,20 @@ class Parsed(SynchronousTestCase):
         self.assertNotIn("interactive", text)
         self.assertNotIn("mktap", text)
 
+    def test_help_of_each_command(self):
+        for name, parser, _ in COMMANDS:
+            self.assertIn(parser.longdesc[:40], str(parser({})), name)
+
+    def test_words_without_quotes(self):
+        """The commonest mistake is told from the others."""
+        self.assertIn("quote", self.refused("--user", "ana", "publish", "geral", "bom", "dia"))
+        self.assertIn("was given none", self.refused("create"))
+        self.assertIn("was given 2", self.refused("create", "a", "b"))
+
+    def test_no_standard_input(self):
+        self.patch(sys, "stdin", None)
+        self.assertIn("closed", self.refused("--user", "ana", "publish", "geral", "-"))
+
 
 class Foreground(SynchronousTestCase):
     def test_twistd(self):

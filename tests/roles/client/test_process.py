@@ -70,7 +70,7 @@ class Processes(Loopback):
     def received(self, envelope, body):
         self.router.send_to(envelope, self.board.answer(*body))
 
-    def begin(self, *arguments, stdin=b"", twistd=(), out="r"):
+    def begin(self, *arguments, stdin=b"", twistd=(), out="r", before=""):
         run = Run()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BULLETIN_")}
         environment |= {
@@ -79,7 +79,7 @@ class Processes(Loopback):
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
-        command = [sys.executable, "-c", TWISTD, *twistd, "bulletin-client", *arguments]
+        command = [sys.executable, "-c", before + TWISTD, *twistd, "bulletin-client", *arguments]
         descriptors = {0: "w", 1: out, 2: "r"}
         reactor.spawnProcess(
             run, sys.executable, command, environment, str(self.directory), childFDs=descriptors
@@ -148,6 +148,16 @@ class Processes(Loopback):
         ended = await self.end(tail)
         publishing.stop()
         self.assertEqual(ended, (0, [], []))
+
+    async def test_output_closed(self):
+        """By the shell's ``>&-``: a sentence and no traceback, and no socket gets the output's number."""
+        self.board.users = ["ana"]
+        run = self.begin("users", before="import os, sys; os.close(1); sys.stdout = sys.__stdout__ = None; ")
+        status, lines, complaints = await self.end(run)
+        self.assertEqual((status, lines), (1, []))
+        self.assertEqual(complaints, ["The result could not be written: Bad file descriptor."])
+        run = self.begin("users", before="import os, sys; os.close(2); sys.stderr = sys.__stderr__ = None; ")
+        self.assertEqual(await self.end(run), (0, ["ana"], []))
 
     async def test_log_on_request(self):
         """``twistd --logfile`` is obeyed."""

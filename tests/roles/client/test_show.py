@@ -129,6 +129,10 @@ class ForPeople(SynchronousTestCase):
         unknown = refusal_words(Refusal(Code.NO_LEADER, definite=False), "", "en")
         self.assertTrue(unknown.endswith("Whether it took effect is not known."))
         self.assertEqual(
+            refusal_words(Refusal(Code.TIMED_OUT), "", "en"),
+            "The board did not learn the outcome in time. Whether it took effect is not known.",
+        )
+        self.assertEqual(
             refusal_words(Refusal(Code.UNSPECIFIED, definite=True), "New\x1b!", "en"), "New\\x1b!"
         )
 
