@@ -50,8 +50,18 @@ class Options(RoleOptions):
     """The options of ``bulletin-broker``."""
 
     table: ClassVar = (
-        Option("clients", endpoints(listen=True), "where the clients ask", "tcp://127.0.0.1:5555"),
-        Option("servers", endpoints(listen=True), "where the servers connect to", "tcp://127.0.0.1:5556"),
+        Option(
+            "clients",
+            endpoints(listen=True),
+            "endpoints at which clients ask, separated by commas",
+            "tcp://127.0.0.1:5555",
+        ),
+        Option(
+            "servers",
+            endpoints(listen=True),
+            "endpoints that servers connect to, separated by commas",
+            "tcp://127.0.0.1:5556",
+        ),
         Option(
             "pending",
             integer(1, 1_000_000),
@@ -71,7 +81,7 @@ class Options(RoleOptions):
         """Refuse one endpoint for both sides: the second socket could not listen there."""
         for shared in set(self["clients"]) & set(self["servers"]):
             if not shared.endswith(":0"):
-                raise Mistake(f"{shared} is given to both --clients and --servers")
+                raise Mistake(f"--clients and --servers are both {shared}; give one of them another port")
 
 
 class Broker(Role):

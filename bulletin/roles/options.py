@@ -89,8 +89,9 @@ class Option:
     @property
     def help(self) -> str:
         """The line for ``--help``."""
+        needed = "must be given, " if self.required else ""
         default = "" if self.default is None else f", {self.default} if not given"
-        return f"{self.doc} (or {self.variable}{default})"
+        return f"{self.doc} ({needed}or {self.variable}{default})"
 
 
 def endpoints(*, listen: bool) -> Kind:

@@ -43,7 +43,12 @@ class Options(RoleOptions):
     """The options of ``bulletin-reference``."""
 
     table: ClassVar = (
-        Option("listen", endpoints(listen=True), "where the servers ask", "tcp://127.0.0.1:5560"),
+        Option(
+            "listen",
+            endpoints(listen=True),
+            "endpoints at which servers ask, separated by commas",
+            "tcp://127.0.0.1:5560",
+        ),
         Option("data", DIRECTORY, "the directory that keeps the ranks", "bulletin-reference-data"),
         HTTP,
     )

@@ -272,6 +272,9 @@ class OptionsTests(SynchronousTestCase):
         ):
             error = self.assertRaises(usage.UsageError, self.parse, *arguments)
             self.assertEqual(len(str(error).splitlines()), 1)
+        shared = ["--clients", "ipc:///tmp/b", "--servers", "ipc:///tmp/b"]
+        error = self.assertRaises(usage.UsageError, self.parse, *shared)
+        self.assertIn("are both ipc:///tmp/b;", str(error))
 
 
 class OnSockets(Loopback):

@@ -93,6 +93,7 @@ class Values(SynchronousTestCase):
         text = " ".join(str(Example({})).split())
         self.assertIn("first port (or BULLETIN_BASE_PORT, 5555 if not given)", text)
         self.assertIn("the name (or BULLETIN_NAME)", text)
+        self.assertIn("(must be given, or BULLETIN_NAME)", " ".join(str(Strict({})).split()))
 
     def test_no_variable_is_shared_between_classes(self):
         self.assertEqual([row[0] for row in Strict.optParameters], ["name", "http"])

@@ -53,8 +53,17 @@ class Options(RoleOptions):
 
     table: ClassVar = (
         Option("name", NAME, "its name, which no other server has", required=True),
-        Option("listen", endpoints(listen=True), "where its fellow servers reach it", "tcp://127.0.0.1:5561"),
-        Option("advertise", endpoint(listen=False), "what they connect to; --listen if not given"),
+        Option(
+            "listen",
+            endpoints(listen=True),
+            "where it listens for its fellow servers",
+            "tcp://127.0.0.1:5561",
+        ),
+        Option(
+            "advertise",
+            endpoint(listen=False),
+            "the endpoint by which its fellow servers reach it, where that is not --listen",
+        ),
         Option(
             "publications",
             choice(FULL_SHAPE, FLAT_SHAPE),
@@ -62,12 +71,21 @@ class Options(RoleOptions):
             FULL_SHAPE,
         ),
         Option("data", DIRECTORY, "the directory that keeps log and tables", "bulletin-server-data"),
-        Option("broker", endpoints(listen=False), "the brokers' servers' sides", "tcp://127.0.0.1:5556"),
-        Option("proxy", endpoints(listen=False), "the proxies' publishers' sides", "tcp://127.0.0.1:5557"),
-        Option("reference", endpoint(listen=False), "the reference", "tcp://127.0.0.1:5560"),
+        Option(
+            "broker", endpoints(listen=False), "the brokers, each at its --servers", "tcp://127.0.0.1:5556"
+        ),
+        Option(
+            "proxy", endpoints(listen=False), "the proxies, each at its --publishers", "tcp://127.0.0.1:5557"
+        ),
+        Option("reference", endpoint(listen=False), "the reference, at its --listen", "tcp://127.0.0.1:5560"),
         Option("expect", integer(1, MEMBERS_MAX), "how many servers form a new cluster", "3"),
         Option("clock-offset", real(-1e9, 1e9), "seconds that its clock is wrong by, to try that", "0"),
-        Option("clock-drift", real(-1e6, 1e6), "microseconds a second by which that grows", "0"),
+        Option(
+            "clock-drift",
+            real(-1e6, 1e6),
+            "microseconds a second by which its clock goes wrong, to try that",
+            "0",
+        ),
         HTTP,
     )
 

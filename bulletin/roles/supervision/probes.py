@@ -1,6 +1,6 @@
 """Asks a child over HTTP how it is: ``/readyz``, and of a server ``/metrics``, which says whether it leads."""
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
@@ -85,7 +85,7 @@ class Probe:
     def ask(self, port: int, *, is_server: bool) -> Deferred[Health]:
         """How the child behind a port is; fails with whatever kept it from answering in time."""
         asking = Deferred.fromCoroutine(self._ask(port, is_server=is_server))
-        asking.addTimeout(PATIENCE, self._reactor)
+        asking.addTimeout(PATIENCE, self._reactor, onTimeoutCancel=_late)
         return asking
 
     async def _ask(self, port: int, *, is_server: bool) -> Health:
@@ -100,6 +100,10 @@ class Probe:
         page = Page(path)
         await endpoint.connect(_Once(page))
         return await page.read
+
+
+def _late(_failure: object, seconds: float) -> NoReturn:
+    raise TimeoutError(f"nothing came within {seconds:g} s")
 
 
 def leads(metrics: bytes) -> bool:

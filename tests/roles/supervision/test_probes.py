@@ -1,6 +1,5 @@
 from prometheus_client import generate_latest
 from twisted.internet import reactor
-from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -9,7 +8,7 @@ from bulletin.core.raft.ready import Role, Status
 from bulletin.core.server.answers import Counts
 from bulletin.core.server.replica import Dropped
 from bulletin.core.server.status import ServerStatus
-from bulletin.roles.server.executor import Malformed
+from bulletin.roles.server.executor import DiskCounters, Malformed
 from bulletin.roles.server.metrics import samples_of
 from bulletin.roles.supervision import probes
 from bulletin.roles.supervision.policy import Health as Seen
@@ -36,7 +35,7 @@ class LeadsTests(SynchronousTestCase):
         for role in Role:
             node = Status(role, 7, None, 1, 1, 1, 1, greeted=True, quarantined=False, proven=True)
             server = ServerStatus("s", False, 1, 0, True, Counts(), Dropped(), node=node)
-            samples = list(samples_of(server, Malformed(), None))
+            samples = list(samples_of(server, Malformed(), DiskCounters(), None))
             page = generate_latest(make_registry(lambda samples=samples: samples))
             self.assertEqual(leads(page), role is Role.LEADER)
 
@@ -94,7 +93,8 @@ class ProbeTests(TestCase):
         self.patch(probes, "PATIENCE", 0.05)
         try:
             await self.ask(page.getHost().port, is_server=False)
-        except DeferredTimeoutError:
+        except TimeoutError as error:
+            self.assertEqual(str(error), "nothing came within 0.05 s")
             return
         self.fail("it waited")
 
