@@ -224,4 +224,5 @@ _COUNTED: Final = (
     ("dropped", "Messages for a peer that was gone or did not read."),
     ("malformed", "Messages with the wrong number or size of frames."),
     ("failed", "Messages whose handling ended in an exception."),
+    ("cut", "Connections cut for asking too much, or for a message without an end."),
 )
