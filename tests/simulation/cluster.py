@@ -97,16 +97,17 @@ class Cluster:
     def heal(self) -> None:
         """Faults end; then a leader must be there, a probe must commit, all must agree, and nothing must change.
 
-        What was delayed before arrives all the same; only when the last of it has is the weather calm.
+        What was delayed before arrives all the same, and who stands still goes on as late as it would have; only
+        then is the weather calm.
         """
         self.faults.stop()
-        stragglers = self.network.latest_arrival
+        paused = max(server.paused_until for server in self.servers)
+        stragglers = max(self.network.latest_arrival, paused)
         self.workload.stop()
         self.network.heal()
         config = self.options.config
         timeout = config.election_seconds_min + config.election_seconds_spread
         for server in self.servers:
-            server.paused_until = min(server.paused_until, self.time.now)
             server.stalled_until, server.sync_delay_max = 0.0, 0.004
             if server.port is None:
                 self.start(server)

@@ -97,7 +97,7 @@ def draw_config(rng: Random) -> Config:
         entry_bytes_max=rng.choice((1, 200, 2**20)),
         gather_bytes_max=rng.choice((1, 2**18)),
         gather_seconds_max=rng.choice((0.0, 0.02)),
-        unapplied_bytes_max=rng.choice((1, 2**23)),
+        unapplied_bytes_max=rng.choice((5000, 2**23)),
         memory_bytes_kept=rng.choice((0, 100, 2**23)),
         reads_max=rng.choice((2, 4096)),
     )

@@ -23,15 +23,16 @@ def short(seed: int) -> Options:
     return attrs.evolve(Options.draw(Random(seed)), seconds=SECONDS)
 
 
-def _test_of(seed: int, why: str = ""):
+def _test_of(seed: int, options: Options | None = None, why: str = ""):
     def test(self) -> None:
-        cluster = Cluster(seed) if why else Cluster(seed, short(seed))
+        cluster = Cluster(seed, options)
         try:
             cluster.run()
         except Exception as error:
-            length = "" if why else f", cut to {SECONDS} s"
+            turbulent = " --turbulent" if options == Options.turbulent(seed) else ""
             raise self.failureException(
-                f"{error!r}\nseed {seed} ({cluster.options}{length})\nreplay: python -m tests.simulation --seeds {seed}"
+                f"{error!r}\nseed {seed} ({cluster.options})\n"
+                f"replay: python -m tests.simulation --seeds {seed}{turbulent}"
             ) from error
         self.assertGreater(len(cluster.workload.acknowledged), 0)
 
@@ -48,11 +49,13 @@ class RegressionTests(SynchronousTestCase):
 
 
 for _seed in SEEDS:
-    setattr(SeedTests, f"test_{_seed}", _test_of(_seed))
+    setattr(SeedTests, f"test_{_seed}", _test_of(_seed, short(_seed)))
+    setattr(SeedTests, f"test_turbulent_{_seed}", _test_of(_seed, Options.turbulent(_seed)))
 for _line in REGRESSIONS.read_text().splitlines():
     if not _line.startswith("#"):
         _number, _why = _line.split(maxsplit=1)
-        setattr(RegressionTests, f"test_{_number}", _test_of(int(_number), _why))
+        _turbulent = Options.turbulent(int(_number[1:])) if _number.startswith("t") else None
+        setattr(RegressionTests, f"test_{_number}", _test_of(int(_number.lstrip("t")), _turbulent, _why))
 
 
 class DeterminismTests(SynchronousTestCase):

@@ -53,7 +53,7 @@ class RaftLog:
             raise ValueError("the restored entries do not end with the log's last hash")
         self._entries = list(entries)
         self._base = base
-        self._base_hash = NO_HASH if base == 0 else (None if entries else last_hash)
+        self._base_hash = None if entries else last_hash
         self._bytes = sum(len(entry.body) for entry in entries)
         self._run_starts = [first for first, _term in terms]
         self._run_terms = [term for _first, term in terms]
@@ -108,7 +108,9 @@ class RaftLog:
         return self._run_terms[bisect_right(self._run_starts, index) - 1]
 
     def hash_at(self, index: int) -> bytes | None:
-        """The chain hash at an index, or None where it is not in memory."""
+        """The chain hash at an index, or None where it is not in memory; before the first entry it is known for ever."""
+        if index == 0:
+            return NO_HASH
         if index == self._base:
             return self._base_hash
         if self._base < index <= self.last_index:

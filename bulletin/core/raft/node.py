@@ -246,7 +246,9 @@ class Node:
         state = self._state
         if message.term < state.term:
             self.counters.count("append_of_old_term")
-            state.outbox.send(sender, AppendReply(state.term, message.previous_index, False, 0, 0, 0, 0))
+            # By the time it arrives the sender may lead in this term, and take it for a rejection: the hint is true, too.
+            last = (state.log.last_index, state.log.last_term)
+            state.outbox.send(sender, AppendReply(state.term, message.previous_index, False, 0, *last, 0))
             return
         if message.term == state.term and state.leader not in (None, sender):
             raise Diverged(f"two nodes lead in term {message.term}")
