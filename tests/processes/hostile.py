@@ -28,7 +28,7 @@ class Outcome:
     """What one attack came to.
 
     :param posted: posts of the honest client that were acknowledged meanwhile.
-    :param asked_again: how often it was told to wait.
+    :param asked_again: how often it had to ask again, with the same id.
     :param slowest: seconds that it waited for a post at most.
     :param peaks: bytes that each role grew by at most.
     :param faults: what is wrong; empty where nothing is.
@@ -47,7 +47,7 @@ class Outcome:
         peaks = " ".join(f"{name}+{grown // MIB}" for name, grown in self.peaks.items() if grown >= MIB)
         return (
             f"{self.attack:20} seed {self.seed:<11} {self.seconds:5.1f} s  honest: {self.posted:4} posted, "
-            f"slowest {self.slowest:5.2f} s, told to wait {self.asked_again:3}  peak MiB: {peaks or '-'}"
+            f"slowest {self.slowest:5.2f} s, asked again {self.asked_again:3}  peak MiB: {peaks or '-'}"
         )
 
 
@@ -66,12 +66,13 @@ def run(arena: Arena, attack: Attack, seed: int) -> Outcome:
     finally:
         seconds = time.monotonic() - begun
         honest.finish()
-    posted = honest.posted
+    posted = len(honest.acknowledged)
     if not posted:
         faults.append("no honest post was acknowledged during the attack")
     if not honest.post():
         faults.append("the honest post right after the attack was not acknowledged")
     faults += [f"an honest post failed: {error}" for error in honest.errors]
+    faults += honest.lost()
     honest.caller.close()
     faults += watch.faults()
     peaks = watch.growth("VmHWM")

@@ -305,13 +305,15 @@ def flood(arena: Arena, rng: Random) -> None:
         arena.socket(zmq.DEALER, endpoint, sndtimeo=0) as one,
         arena.socket(zmq.DEALER, endpoint, sndtimeo=0) as two,
     ):
-        end = time.monotonic() + 3
+        one.send(_request("cadastrar canal", {"canal": "enchente"}))
+        _answers(one, 1)
+        end = time.monotonic() + 2
         sent = dict.fromkeys((one, two), 0)
         heard = dict.fromkeys((one, two), 0)
         while time.monotonic() < end:
             for socket in (one, two):
                 for _ in range(50):
-                    fields = {"user": "ana", "canal": "honesto", "message": "x" * 100}
+                    fields = {"user": "ana", "canal": "enchente", "message": "x" * 100}
                     try:
                         socket.send(_request("publicar mensagem", fields))
                     except zmq.Again:
