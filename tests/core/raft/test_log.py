@@ -20,7 +20,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(log_of(1, 1, 2).hash_at(0), NO_HASH)
         log = log_of(1, 1, 2, base=2)
         self.assertEqual(
-            [log.hash_at(index) for index in range(5)], [None, None, None, entries[2].hash, None]
+            [log.hash_at(index) for index in range(5)], [NO_HASH, None, None, entries[2].hash, None]
         )
         self.assertEqual(log_of(1, 1, 2, base=3).hash_at(3), entries[2].hash)
 
