@@ -37,15 +37,23 @@ class RoleProcess:
 
     def __init__(self, name: str, arguments: list[str], http_port: int, folder: Path) -> None:
         self.name = name
+        self.arguments = arguments
         self.command = [*TWISTD, *arguments, "--http", f"127.0.0.1:{http_port}"]
         self.http_port = http_port
         self.log = folder / f"{name}.log"
+        self.environment: dict[str, str] = {}
+        """What its environment has beside this process's."""
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.log.parent
+                self.command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.log.parent,
+                env=os.environ | self.environment,
             )
 
     def signal(self, number: int) -> None:
@@ -87,9 +95,14 @@ class RoleProcess:
 
 
 class Board:
-    """Broker, proxy, reference and servers."""
+    """Broker, proxy, reference and servers.
 
-    def __init__(self, folder: Path, servers: int = 3) -> None:
+    :param folder: where logs and data go.
+    :param servers: how many.
+    :param two_brokers: whether there is a second broker, ``second_broker``.
+    """
+
+    def __init__(self, folder: Path, servers: int = 3, *, two_brokers: bool = False) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         base = self.base = free_base_port()
@@ -117,7 +130,16 @@ class Board:
                 [
                     "bulletin-server",
                     *("--name", f"server{n}", "--listen", at(5 + n), "--data", str(folder / f"server{n}")),
-                    *("--broker", at(1), "--proxy", at(2), "--reference", at(5), "--expect", str(servers)),
+                    *(
+                        "--broker",
+                        f"{at(1)},{at(31)}" if two_brokers else at(1),
+                        "--proxy",
+                        at(2),
+                        "--reference",
+                        at(5),
+                        "--expect",
+                        str(servers),
+                    ),
                 ],
                 base + 22 + n,
                 folder,
@@ -125,6 +147,12 @@ class Board:
             for n in range(1, servers + 1)
         ]
         self.roles = [self.reference, self.broker, self.proxy, *self.servers]
+        self.second_broker_endpoint = at(30)
+        self.second_broker = RoleProcess(
+            "broker2", ["bulletin-broker", "--clients", at(30), "--servers", at(31)], base + 32, folder
+        )
+        if two_brokers:
+            self.roles.append(self.second_broker)
 
     def start(self) -> None:
         for role in self.roles:
