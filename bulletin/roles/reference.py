@@ -22,6 +22,7 @@ from bulletin.roles.role import Role, StartError
 from bulletin.storage.ranks import RankStore
 from bulletin.storage.store import StoreError
 from bulletin.transport.bounds import BETWEEN_ROLES
+from bulletin.transport.rate_limit import RateLimitedLog
 from bulletin.web.health import Health
 from bulletin.web.metrics import Sample, counter, gauge
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from bulletin.transport.sockets import Router
 
 TICK_SECONDS: Final = 0.25
+
+SENTENCES_A_MINUTE: Final = 60
+"""Lines of its log at most: whoever comes and goes under ever new names is in more of them than anybody reads."""
 
 InThread = Callable[[Callable[["Record"], None], "Record"], Deferred[None]]
 """Runs a blocking function; the Deferred fires in the reactor's thread."""
@@ -89,6 +93,7 @@ class Reference(Role):
         self._store = RankStore(data)
         self._rng = rng or SystemRandom()
         self._in_thread = in_thread or self._reactor_thread
+        self._told = RateLimitedLog(_log, lambda: self.now().monotonic, burst=SENTENCES_A_MINUTE, period=60.0)
         self._saving = False
         self._when_saved: list[Deferred[None]] = []
         self._coordinator: Coordinator | None = None
@@ -180,7 +185,7 @@ class Reference(Role):
             return
         ready = self._coordinator.ready()
         for sentence in ready.sentences:
-            _log.info("{sentence}", sentence=sentence)
+            self._told.info("told", "{what}", what=sentence)
         for route, frame in ready.replies:
             self._router.send_to(route, frame)
         if ready.save is not None:

@@ -38,6 +38,19 @@ class RateLimitedLog:
     period: float = 30.0
     _windows: dict[str, _Window] = attrs.field(factory=dict, init=False)
 
+    def info(self, kind: str, sentence: str, **values: Any) -> bool:
+        """Log a line that is no warning, unless there were too many of its kind.
+
+        :param sentence: a format in Twisted's manner.
+        :returns: whether it was written.
+        """
+        withheld = self._take(kind)
+        if withheld is None:
+            return False
+        line = sentence + _more(withheld)
+        self.log.info(line, withheld=withheld, **values)
+        return True
+
     def warn(self, kind: str, sentence: str, **values: Any) -> bool:
         """Log a warning, unless there were too many of its kind.
 

@@ -3,6 +3,7 @@ from random import Random
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,7 +22,7 @@ from bulletin.core.wire.reference import (
     encode,
 )
 from bulletin.roles import ending
-from bulletin.roles.reference import Options, Reference
+from bulletin.roles.reference import SENTENCES_A_MINUTE, Options, Reference
 from bulletin.roles.role import StartError
 from bulletin.storage.ranks import FILE_NAME, RankStore
 from bulletin.storage.store import StoreError
@@ -122,6 +123,26 @@ class ReferenceTests(SynchronousTestCase):
         self.run_threads()
         self.assertEqual([route for route, _ in self.router.sent], [b"1", b"2"])
         self.assertEqual(self.router.sent[0][1], RankReply(1, None))
+
+    def test_names_without_end_do_not_fill_the_log(self):
+        lines = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        for number in range(300):
+            self.router.deliver((b"1", rank(f"name{number}")), (b"1", beat(f"name{number}")))
+            self.run_threads()
+        self.reactor.pump([0.25] * 40)
+        said = [
+            formatEvent(event) for event in lines if event.get("log_namespace") == "bulletin.roles.reference"
+        ]
+        self.assertEqual(len(said), SENTENCES_A_MINUTE)
+        self.reactor.advance(60)
+        self.router.deliver((b"1", rank("late")))
+        self.run_threads()
+        said = [
+            formatEvent(event) for event in lines if event.get("log_namespace") == "bulletin.roles.reference"
+        ]
+        self.assertIn("more like this were not logged", said[SENTENCES_A_MINUTE])
 
     def test_ranks_outlive_the_process(self):
         self.router.deliver((b"1", rank("a")), (b"2", rank("b")))

@@ -27,6 +27,14 @@ class RateLimits(SynchronousTestCase):
         self.assertTrue(self.limited.warn("bad", "Bad {what!r}", what=101))
         self.assertEqual(self.lines(), ["Bad 100 (99 more like this were not logged)", "Bad 101"])
 
+    def test_a_line_that_is_no_warning(self):
+        for number in range(5):
+            self.limited.info("said", "{what}", what=f"{{{number}}}")
+        self.now = 10
+        self.limited.info("said", "{what}", what="the end")
+        self.assertEqual([event["log_level"] for event in self.events], [LogLevel.info] * 3)
+        self.assertEqual(self.lines(), ["{0}", "{1}", "the end (3 more like this were not logged)"])
+
     def test_kinds_have_an_allowance_each(self):
         for kind in ("a", "b") * 5:
             self.limited.warn(kind, kind)
