@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 import attrs
 import zmq
 
-from bulletin.core.limits import KIB, PUBLICATION_BYTES_MAX
+from bulletin.core.limits import KIB, MIB, PUBLICATION_BYTES_MAX
 from bulletin.transport.accounts import descriptor_of, shut_down
 from bulletin.transport.bounds import (
     FACING_PUBLISHERS,
@@ -41,6 +41,14 @@ RECEIVE_BUFFER: Final = 16 * KIB
 
 SLOW_BYTES: Final = 64 * KIB
 """A subscriber with more than this in the kernel's queue is called slow."""
+
+BEHIND_BYTES: Final = 32 * MIB
+"""What is published while a subscriber is slow without a pause, and `BEHIND_LOOKS` long: it is cut then.  The mark alone, in
+messages, would let each that stopped reading at another moment keep 256 MiB of long posts.  It connects anew, and fetches
+what it missed from the history."""
+
+BEHIND_LOOKS: Final = 5
+"""Looks (`LOOK_SECONDS` apart) at which it was slow: even a quick one is that at a moment in which much is published."""
 
 SUBSCRIBE: Final = b"\x01"
 """In front of a topic: from now on.  The byte 0x00 there: no longer."""
@@ -87,11 +95,15 @@ class Subscribed:
     :param topics: what it subscribed to, `TOPICS_PER_CONNECTION_MAX` at most.
     :param waiting: what it sent since the last moment at which all that had come was read.
     :param cut: whether it was shut down, so that what still comes from it does not count.
+    :param slow_looks: how many looks in a row found it slow.
+    :param slow_bytes: what was published meanwhile.
     """
 
     topics: set[bytes] = attrs.field(factory=set)
     waiting: int = 0
     cut: bool = False
+    slow_looks: int = 0
+    slow_bytes: int = 0
 
 
 class BackXPub(Guarded):
@@ -124,6 +136,7 @@ class BackXPub(Guarded):
         self._subscribers: dict[int, Subscribed] = {}
         self._talking: list[Subscribed] = []
         self._gone: list[int] = []
+        self._published = 0
         super().__init__(transport, listen=listen, bounds=bounds)
 
     @property
@@ -139,6 +152,22 @@ class BackXPub(Guarded):
         """Send to all who subscribed, and whose queue has room."""
         self._send((topic, body))
         self.counters.sent += 1
+        self._published += len(body)
+
+    def _look(self) -> None:
+        """Besides: cut those that are too far behind."""
+        super()._look()
+        published, self._published = self._published, 0
+        if not published:
+            return
+        for descriptor, subscriber in list(self._subscribers.items()):
+            if _waiting_bytes(descriptor) <= SLOW_BYTES:
+                subscriber.slow_looks = subscriber.slow_bytes = 0
+                continue
+            subscriber.slow_looks += 1
+            subscriber.slow_bytes += published
+            if subscriber.slow_looks >= BEHIND_LOOKS and subscriber.slow_bytes > BEHIND_BYTES:
+                self._cut(descriptor, "it does not take what is published")
 
     def doRead(self) -> None:
         """Read what subscribers sent; forget those that are gone once all of theirs is read."""
@@ -183,15 +212,19 @@ class BackXPub(Guarded):
         ):
             self._cut(descriptor)
         elif self.topics > self.topics_max:
-            self._cut(max(self._subscribers, key=lambda number: len(self._subscribers[number].topics)))
+            greedy = max(self._subscribers, key=lambda number: len(self._subscribers[number].topics))
+            self._cut(greedy, "it asks for most, and all together for too much")
 
-    def _cut(self, descriptor: int) -> None:
+    def _cut(self, descriptor: int, why: str = "it asks for too much") -> None:
         """Shut a connection down: to libzmq its peer went away."""
         subscriber = self._subscribers[descriptor]
+        if subscriber.cut:
+            return
         self.counters.cut += 1
         self._log.warn(
             "cut",
-            "A subscriber was cut: it has {topics} topics, and sent {waiting} commands in a row",
+            "A subscriber was cut: {why}; it has {topics} topics, and sent {waiting} commands in a row",
+            why=why,
             topics=len(subscriber.topics),
             waiting=subscriber.waiting,
         )

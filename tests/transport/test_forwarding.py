@@ -7,7 +7,7 @@ import zmq
 
 from bulletin.core.limits import PUBLICATION_BYTES_MAX
 from bulletin.transport.bounds import TOPIC_BYTES_MAX, Bounds
-from bulletin.transport.forwarding import COMMANDS_WAITING_MAX, BackXPub, FrontXSub, Subscribed
+from bulletin.transport.forwarding import BEHIND_BYTES, COMMANDS_WAITING_MAX, BackXPub, FrontXSub, Subscribed
 from tests.transport.loopback import Loopback
 
 
@@ -92,6 +92,25 @@ class Publications(Forwarding):
         await self.until(lambda: self.back.slow_subscribers() == 1)
         slow.close(0)
         await self.until(lambda: self.back.slow_subscribers() == 0 and self.back.subscribers == 1)
+
+    async def test_one_that_does_not_read_is_cut_before_it_is_far_behind(self):
+        """And one that reads, though it is at times behind, is not."""
+        publisher, quick = await self.publisher(), await self.subscriber(b"t")
+        stalled = self.peer(zmq.SUB, self.back.endpoint, RCVHWM=1, RCVBUF=4096, SUBSCRIBE=b"t")
+        await self.until(lambda: self.back.topics == 2)
+        published = 0
+        while not self.back.counters.cut:
+            for _ in range(20):
+                publisher.send_multipart([b"t", bytes(200_000)])
+            await self.heard(quick, 20)
+            published += 20 * 200_000
+            self.assertLess(published, 40 * BEHIND_BYTES)
+        self.assertGreater(published, BEHIND_BYTES)
+        await self.until(lambda: self.back.topics == 1)
+        publisher.send_multipart([b"t", b"still here"])
+        self.assertEqual(await self.heard(quick), [[b"t", b"still here"]])
+        self.assertEqual(self.back.counters.cut, 1)
+        stalled.close(0)
 
 
 class Subscriptions(Forwarding):
