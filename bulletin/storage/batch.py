@@ -79,11 +79,10 @@ def next_record(record: HardRecord, writes: Sequence[Write]) -> HardRecord | Non
 
     What was only applied needs none: it can be derived from the log again.
     """
-    applied = max((write.applied.marks.applied for write in writes if write.applied is not None), default=0)
-    trusted_again = 0 < record.trusted_from <= applied
-    if not trusted_again and all(write.persist is None for write in writes):
+    if all(write.persist is None for write in writes):
         return None
     hard_state = HardState(record.term, record.vote)
+    trusted_again = any(write.persist is not None and write.persist.trusted for write in writes)
     for write in writes:
         if write.persist is not None and write.persist.hard_state is not None:
             assert write.persist.hard_state.term >= hard_state.term, "terms go back"

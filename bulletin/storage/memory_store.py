@@ -192,12 +192,13 @@ class MemoryStore:
             raise StoreBusy("The disk in memory is in use by another store: close that one.")
         disk.in_use = True
         self._stopped = False
-        record = judge(disk.record, disk.record, 0, "memory").record
-        disk.write((), record)
-        if not record.cluster:
-            return Opened(record.member, None, None)
         tables = disk.written
-        document = FoundingDocument.decode(tables.log[0].body)
+        document = FoundingDocument.decode(tables.log[0].body) if tables.log else None
+        alone = document is not None and len(document.members) == 1
+        record = judge(disk.record, disk.record, 0, "memory", alone=alone).record
+        disk.write((), record)
+        if document is None:
+            return Opened(record.member, None, None)
         marks = tables.marks
         assert marks is not None
         before = tables.log[marks.applied - 1] if marks.applied else None

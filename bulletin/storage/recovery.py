@@ -10,6 +10,10 @@
     further behind     writes to the file were lost                   goes on: the database is the newer, but says so
     another server     files of two servers, put together by hand     refuses to start
 
+The only server of a cluster has nobody who could bring anything back, and would wait for ever.  Where the file is
+ahead, it refuses to start, since a copy may be at hand that has more.  Where there is no file, it goes on with the only
+copy there is, and says so; hence an operator who removes the file has decided to go on without what was lost.
+
 The mark that data was lost is itself part of the hard state: a second start before the server has caught up must
 know it too.
 """
@@ -33,14 +37,17 @@ class Verdict:
     notes: tuple[str, ...]
 
 
-def judge(database: HardRecord, file: HardRecord | None, bad_slots: int, place: str) -> Verdict:
+def judge(
+    database: HardRecord, file: HardRecord | None, bad_slots: int, place: str, *, alone: bool = False
+) -> Verdict:
     """Compare the two, and raise the incarnation.
 
     :param database: the database's record, whose last index and hash were found to be those of its log.
     :param file: the newest good record of the file, or None where there is none.
     :param bad_slots: slots of the file that are damaged (or torn by a power cut).
     :param place: the directory, for sentences.
-    :raises StoreError: the two are not of one server, or the whole log is gone.
+    :param alone: the server is the only one of its cluster.
+    :raises StoreError: the two are not of one server, or the whole log is gone, or what was lost is nowhere else.
     """
     if file is not None:
         _same_server(database, file, place)
@@ -48,15 +55,16 @@ def judge(database: HardRecord, file: HardRecord | None, bad_slots: int, place: 
     trusted_from = database.trusted_from
     newest = database
     if file is None:
-        notes.append(
-            f"The hard-state file in {place} has no readable record; the server waits for the others."
-        )
+        notes.append(_without_file(place, alone=alone))
         trusted_from = max(trusted_from, database.last_index + 1)
     elif file.commit > database.commit:
-        notes.append(
-            f"The database in {place} has lost its last {file.commit - database.commit} synced commits; "
-            "the server does not vote until it has caught up from the others."
-        )
+        lost = f"The database in {place} has lost its last {file.commit - database.commit} synced commits"
+        if alone:
+            raise StoreError(
+                f"{lost}, and the cluster has no other server: put back a copy of the directory that has them, or remove "
+                "the hard-state file to go on without them."
+            )
+        notes.append(f"{lost}; the server does not vote until it has caught up from the others.")
         trusted_from = max(trusted_from, file.trusted_from, file.last_index, database.last_index + 1)
         newest = file
     elif file.commit == database.commit and file != database:
@@ -75,9 +83,19 @@ def judge(database: HardRecord, file: HardRecord | None, bad_slots: int, place: 
         incarnation=max(record.incarnation for record in records) + 1,
         term=voter.term,
         vote=voter.vote,
-        trusted_from=trusted_from if database.cluster else 0,
+        trusted_from=trusted_from if database.cluster and not alone else 0,
     )
     return Verdict(record, tuple(notes) if database.cluster else ())
+
+
+def _without_file(place: str, *, alone: bool) -> str:
+    lost = f"The hard-state file in {place} has no readable record"
+    if alone:
+        return (
+            f"{lost}, and the cluster has no other server: the database is the only copy there is, the server goes on with "
+            "it, and what it may have lost at its end is gone."
+        )
+    return f"{lost}; the server waits for the others."
 
 
 def _same_server(database: HardRecord, file: HardRecord, place: str) -> None:

@@ -164,7 +164,7 @@ class SqliteStore:
             log = read_log(connection, record, marks.applied, self._tuning.check_entries)
             board = read_board(connection, log.document, marks, self._tuning.window)
         incarnations = read_incarnations(connection)
-        hard_state, verdict = self._judge(record)
+        hard_state, verdict = self._judge(record, alone=log is not None and len(log.document.members) == 1)
         try:
             self._raise_incarnation(connection, hard_state, verdict.record)
             reader = database.open_reader(self._directory.database, self._tuning.vfs)
@@ -180,7 +180,7 @@ class SqliteStore:
             self._scrub(log)
         return Opened(record.member, node, board, verdict.notes)
 
-    def _judge(self, record: HardRecord) -> tuple[HardStateFile, Verdict]:
+    def _judge(self, record: HardRecord, *, alone: bool) -> tuple[HardStateFile, Verdict]:
         """Hold the database's hard state against the file's, which is made anew where it is missing."""
         path = self._directory.hard_state
         if not path.exists():
@@ -188,7 +188,7 @@ class SqliteStore:
         hard_state = self._tuning.hard_state(path)
         try:
             found, bad_slots = hard_state.read()
-            return hard_state, judge(record, found, bad_slots, str(self._directory.path))
+            return hard_state, judge(record, found, bad_slots, str(self._directory.path), alone=alone)
         except BaseException:
             hard_state.close()
             raise

@@ -47,6 +47,9 @@ def main() -> int:
     parser.add_argument("--seeds", required=True, help="A:B, or one seed")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much real time")
     parser.add_argument("--turbulent", action="store_true", help="short runs with many faults and elections")
+    parser.add_argument(
+        "--forgetful", action="store_true", help="a disk loses its end, and its hard-state file"
+    )
     parser.add_argument("--trace", action="store_true", help="print a hash over all events of each seed")
     arguments = parser.parse_args()
     first, _colon, beyond = arguments.seeds.partition(":")
@@ -57,7 +60,9 @@ def main() -> int:
     for seed in seeds:
         if time.perf_counter() - began > arguments.seconds:
             break
-        options = Options.turbulent(seed) if arguments.turbulent else None
+        options = None
+        if arguments.turbulent or arguments.forgetful:
+            options = Options.turbulent(seed) if arguments.turbulent else Options.forgetful(seed)
         cluster = Cluster(seed, options, trace=arguments.trace)
         try:
             cluster.run()
@@ -65,8 +70,8 @@ def main() -> int:
             failed += 1
             traceback.print_exc()
             print(f"seed {seed} failed ({cluster.options})")
-            turbulent = " --turbulent" if arguments.turbulent else ""
-            print(f"replay: python -m tests.simulation --seeds {seed}{turbulent}", flush=True)
+            kind = " --turbulent" if arguments.turbulent else " --forgetful" if arguments.forgetful else ""
+            print(f"replay: python -m tests.simulation --seeds {seed}{kind}", flush=True)
         if arguments.trace:
             print(f"seed {seed}: {cluster.trace}")
         events += cluster.time.events

@@ -9,6 +9,8 @@ from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FOUNDING_TERM, FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored
 
+PAST_KEPT = 16
+
 
 @attrs.define
 class Content:
@@ -45,7 +47,7 @@ class Content:
             self.incarnations.update(persist.incarnations)
         assert applied <= len(self.entries), "applied beyond the log"
         self.applied = max(self.applied, applied)
-        if self.trusted_from is not None and self.applied >= self.trusted_from:
+        if persist is not None and persist.trusted:
             self.trusted_from = None
 
     def copy(self) -> "Content":
@@ -62,7 +64,10 @@ class SimulatedDisk:
         self.document = document
         self.durable = Content([document.entry()], HardState(FOUNDING_TERM))
         self.written = self.durable.copy()
+        self.amnesias = 0
         self._queue: deque[tuple[Persist | None, int]] = deque()
+        self._past: deque[Content] = deque(maxlen=PAST_KEPT)
+        """What ``durable`` was since the start, before each of the latest syncs: the database's WAL."""
 
     @property
     def busy(self) -> bool:
@@ -75,6 +80,7 @@ class SimulatedDisk:
     def sync(self, count: int | None = None) -> int | None:
         """Make the oldest writes durable, all by default; the highest sequence among them."""
         sequence = None
+        self._past.append(self.durable.copy())
         for _ in range(len(self._queue) if count is None else count):
             persist, applied = self._queue.popleft()
             self.durable.store(persist, applied)
@@ -102,6 +108,20 @@ class SimulatedDisk:
         self.durable.applied = min(self.durable.applied, kept)
         self.written = self.durable.copy()
 
+    def forget(self, syncs: int) -> bool:
+        """The database loses its last syncs, and the hard-state file, which alone could tell how many, is lost as well.
+
+        :returns: False, with nothing lost, if there have been none since the start.
+        """
+        if not self._past:
+            return False
+        self.durable = self._past[-min(syncs, len(self._past))]
+        self.durable.trusted_from = max(self.durable.last_index + 1, self.durable.trusted_from or 0)
+        self._past.clear()
+        self.amnesias += 1
+        self.written = self.durable.copy()
+        return True
+
     def fetch(self, fetch: Fetch) -> tuple[Entry, ...]:
         found: list[Entry] = []
         size = 0
@@ -115,6 +135,7 @@ class SimulatedDisk:
     def restored(self, *, tail_extra: int = 0) -> Restored:
         """What a start finds; ``tail_extra`` more entries than needed come from the log's end."""
         self.durable.incarnation += 1
+        self._past.clear()
         self.written = self.durable.copy()
         content = self.durable
         runs: list[tuple[int, int]] = []

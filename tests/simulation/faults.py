@@ -79,6 +79,13 @@ class Options:
             ),
         )
 
+    @classmethod
+    def forgetful(cls, seed: int) -> "Options":
+        """What the seed draws with five servers, and one disk that loses its end and does not know how much."""
+        options = cls.draw(Random(seed))
+        faults = [(kind, mean) for kind, mean in options.faults if kind != "lost_tail"]
+        return attrs.evolve(options, servers=5, faults=(*faults, ("amnesia", 1.0)))
+
     def __str__(self) -> str:
         faults = " ".join(f"{kind}/{mean}s" for kind, mean in self.faults) or "none"
         return f"{self.servers} servers, {self.clients} clients, {self.seconds:.1f} s, faults: {faults}"
@@ -221,4 +228,14 @@ class Faults:
         last = victim.disk.durable.last_index
         if last > 1:
             victim.disk.lose_tail(self._rng.randint(max(1, last - 5), last - 1))
+        self._ending(lambda: victim.port is None and victim.start())
+
+    def _amnesia(self) -> None:
+        """One server in a run, though again and again: a peer may exclude it for good for what it has forgotten."""
+        servers = self._cluster.servers
+        victim = next((server for server in servers if server.disk.amnesias), None) or self._victim()
+        if victim.port is not None:
+            self._cluster.crash(victim)
+        if victim.disk.forget(self._rng.choice((1, 2, 8))):
+            self._cluster.note("disks_with_amnesia")
         self._ending(lambda: victim.port is None and victim.start())

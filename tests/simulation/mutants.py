@@ -17,6 +17,7 @@ from bulletin.core.raft.log import RaftLog
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.reads import Reads
 from bulletin.core.raft.replication import Replication
+from bulletin.core.raft.trust import Trust
 
 
 @attrs.frozen
@@ -175,5 +176,12 @@ MUTANTS = {
         "        self.round += 1\n",
         "",
         scenario="read_index",
+    ),
+    "22 a lost end made good by what was lost at least": Mutant(
+        Trust,
+        "consider",
+        "covers is None or state.commit < max(covers, state.trusted_from)",
+        "state.commit < state.trusted_from",
+        scenario="lost_end",
     ),
 }

@@ -14,6 +14,7 @@ from tests.simulation.faults import Options
 
 SEEDS = (0, 3, 12, 21, 34, 50)
 REGRESSIONS = Path(__file__).parent / "regressions.txt"
+FORGETFUL_SEEDS = (1, 4, 9)
 SECONDS = 1.5
 """How long faults last here; in campaigns it is longer."""
 
@@ -42,6 +43,20 @@ def _test_of(seed: int, options: Options | None = None, why: str = ""):
 
 class SeedTests(SynchronousTestCase):
     """One test for each seed."""
+
+
+class ForgetfulTests(SynchronousTestCase):
+    """One disk of five loses its end and its hard-state file, again and again."""
+
+    def test_nothing_is_lost(self) -> None:
+        """Every promise holds; and the server comes to count again, where nobody has excluded it."""
+        again = 0
+        for seed in FORGETFUL_SEEDS:
+            cluster = Cluster(seed, attrs.evolve(Options.forgetful(seed), seconds=2 * SECONDS))
+            cluster.run()
+            self.assertGreater(cluster.counts["disks_with_amnesia"], 0, seed)
+            again += cluster.counts["trusted_again"]
+        self.assertGreater(again, 0)
 
 
 class RegressionTests(SynchronousTestCase):

@@ -45,7 +45,9 @@ class Scribe:
         self.term = term
         return self.persist((), hard_state=HardState(term, vote))
 
-    def persist(self, commands=(), hard_state=None, truncate_after=None, incarnations=(), body=None):
+    def persist(
+        self, commands=(), hard_state=None, truncate_after=None, incarnations=(), body=None, trusted=False
+    ):
         """A persist with one entry of these commands (or with the ``body``), or without entries."""
         self.sequence += 1
         if truncate_after is not None:
@@ -58,7 +60,7 @@ class Scribe:
         entries = ()
         if commands or body is not None:
             entries = (self._entry(commands, body),)
-        return Persist(self.sequence, hard_state, truncate_after, entries, tuple(incarnations))
+        return Persist(self.sequence, hard_state, truncate_after, entries, tuple(incarnations), trusted)
 
     def _entry(self, commands, body):
         index = self.last_index + 1

@@ -3,7 +3,10 @@
 import queue
 from pathlib import Path
 
+import attrs
+
 from bulletin.storage.memory_store import MemoryDisk, MemoryStore
+from bulletin.storage.server_directory import HARD_STATE
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
 from tests.storage.power import HastyHardState, HastyVFS
 from tests.storage.scribe import Scribe, document
@@ -30,6 +33,8 @@ class Harness:
     """One server's disk, and one store at a time on it."""
 
     window = 131_072
+    fellows = (b"another-16-bytes", b"third---16-bytes")
+    """The other members of the cluster that it is founded in."""
 
     def __init__(self):
         self.loop = Loop()
@@ -37,6 +42,10 @@ class Harness:
         self.store = None
 
     def make(self):
+        raise NotImplementedError
+
+    def lose_hard_state(self):
+        """Between two starts: what was lost with it is unknown."""
         raise NotImplementedError
 
     def start(self):
@@ -52,7 +61,7 @@ class Harness:
 
     def found(self, member):
         got = []
-        self.store.found(document(member), lambda *found: got.append(found))
+        self.store.found(document(member, *self.fellows), lambda *found: got.append(found))
         self.loop.run(lambda: got)
         return got[0]
 
@@ -87,6 +96,9 @@ class MemoryHarness(Harness):
         self.window = window
         self.disk = MemoryDisk(b"member--16-bytes", window)
 
+    def lose_hard_state(self):
+        self.disk.record = attrs.evolve(self.disk.record, trusted_from=self.disk.record.last_index + 1)
+
     def make(self):
         return MemoryStore(
             self.disk, call_from_thread=self.loop.call_from_thread, failed=self.failures.append
@@ -106,6 +118,9 @@ class SqliteHarness(Harness):
         harness = cls(case, vfs=HASTY.NAME, hard_state=HastyHardState)
         harness.directory = directory or harness.directory
         return harness
+
+    def lose_hard_state(self):
+        (self.directory / HARD_STATE).unlink()
 
     def make(self):
         return SqliteStore(

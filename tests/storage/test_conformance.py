@@ -52,7 +52,7 @@ class Conformance:
     def test_founding(self):
         opened = self.disk.start()
         restored, board = self.disk.found(opened.member)
-        paper = document(opened.member)
+        paper = document(opened.member, *self.disk.fellows)
         self.assertEqual(restored.document, paper)
         self.assertEqual(restored.entries, (paper.entry(),))
         self.assertEqual(restored.hard_state, HardState(1, None))
@@ -90,6 +90,28 @@ class Conformance:
         self.assertEqual(restored.terms, ((1, 1), (2, 3)))
         self.assertEqual(restored.incarnations, ((peer, 8), (b"third---16-bytes", 2)))
         self.assertIsNone(restored.trusted_from)
+
+    def test_a_loss_is_made_good_when_the_node_says_so(self):
+        """However far the tables have come: how much was lost, only the node can find out."""
+        self.disk.begin()
+        self.disk.stop()
+        self.disk.lose_hard_state()
+        opened = self.disk.start()
+        self.assertEqual(opened.restored.trusted_from, 2)
+        scribe = Scribe(opened.restored, opened.board)
+        for name in "abc":
+            self.disk.write(scribe.persist([scribe.login(name)]), scribe.apply())
+        self.assertEqual(self.reopen().restored.trusted_from, 2)
+        self.disk.write(scribe.persist(None, trusted=True))
+        self.disk.write(scribe.persist([scribe.login("d")]))
+        self.assertIsNone(self.reopen().restored.trusted_from)
+
+    def test_an_only_server_has_nobody_to_wait_for(self):
+        self.disk.fellows = ()
+        self.disk.begin()
+        self.disk.stop()
+        self.disk.lose_hard_state()
+        self.assertIsNone(self.disk.start().restored.trusted_from)
 
     def test_truncation_and_replacement(self):
         scribe = self.disk.begin()

@@ -310,6 +310,39 @@ class NoticedTests(Damaged):
                 self.assertIn(sentence, "".join(opened.notes))
                 self.disk.stop()
 
+    def test_the_only_server_without_its_hard_state_file(self):
+        """Nobody could bring anything back: it says so once, and goes on with what there is."""
+        disk = SqliteHarness.hasty(self)
+        disk.fellows = ()
+        disk.begin()
+        disk.stop()
+        disk.lose_hard_state()
+        for count in (1, 0):
+            opened = disk.start()
+            self.assertEqual((opened.restored.last_index, opened.restored.trusted_from), (1, None))
+            self.assertEqual(len(opened.notes), count)
+            self.assertIn("the only copy there is" if count else "", "".join(opened.notes))
+            disk.stop()
+
+    def test_the_only_server_with_a_database_from_yesterday(self):
+        """It refuses, as often as it is started, until the operator has decided to go on without what is lost."""
+        disk = SqliteHarness.hasty(self)
+        disk.fellows = ()
+        scribe = disk.begin()
+        disk.stop()
+        yesterday = disk.directory.joinpath("board.sqlite").read_bytes()
+        disk.start()
+        disk.write(scribe.persist(body=b"today"))
+        disk.stop()
+        disk.directory.joinpath("board.sqlite").write_bytes(yesterday)
+        for _ in range(2):
+            error = self.assertRaises(StoreError, disk.start)
+            self.assertIn("the cluster has no other server", str(error))
+        disk.lose_hard_state()
+        restored = disk.start().restored
+        self.assertEqual((restored.last_index, restored.trusted_from), (1, None))
+        disk.stop()
+
     def test_a_crash_while_a_lost_hard_state_file_is_made_anew(self):
         """Its being lost is not forgotten."""
         self.hard_state.write_bytes(HardStateFile.image(None))

@@ -220,10 +220,10 @@ class PowerLossTests(SynchronousTestCase):
         trusted_from = opened.restored.trusted_from
         while scribe.last_index < trusted_from:
             disk.write(scribe.persist(body=b"from the leader"))
-        disk.write(None, scribe.apply(trusted_from - 1))
+        disk.write(None, scribe.apply())
         disk.stop()
         self.assertEqual(disk.start().restored.trusted_from, trusted_from)
-        disk.write(None, scribe.apply())
+        disk.write(scribe.persist(trusted=True))
         disk.stop()
         self.assertIsNone(disk.start().restored.trusted_from)
         disk.stop()

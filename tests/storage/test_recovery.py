@@ -49,6 +49,24 @@ class JudgeTests(SynchronousTestCase):
     def test_no_readable_record(self):
         self.assertEqual(self.judge(RECORD, None, 2), (evolve(commit=8, incarnation=4, trusted_from=42), 1))
 
+    def test_the_only_server_has_no_readable_record(self):
+        """It cannot wait for anybody: it goes on, and says what that may mean."""
+        for database in (RECORD, evolve(trusted_from=90)):
+            verdict = judge(database, None, 2, "/data", alone=True)
+            self.assertEqual(verdict.record, evolve(commit=8, incarnation=4))
+            self.assertIn("the only copy there is", verdict.notes[0])
+
+    def test_the_only_server_has_lost_commits(self):
+        """It refuses, and says what can be done."""
+        database = evolve(commit=4, last_index=30)
+        error = self.assertRaises(StoreError, judge, database, RECORD, 0, "/data", alone=True)
+        self.assertIn("lost its last 3 synced commits", str(error))
+        self.assertIn("remove the hard-state file", str(error))
+
+    def test_the_only_server_does_not_wait_for_what_it_lost_once(self):
+        known = evolve(trusted_from=90)
+        self.assertEqual(judge(known, known, 0, "/data", alone=True).record.trusted_from, 0)
+
     def test_a_loss_is_remembered_until_it_is_made_good(self):
         for known in (evolve(trusted_from=90), evolve(trusted_from=90, commit=6)):
             self.assertEqual(self.judge(evolve(trusted_from=90), known)[0].trusted_from, 90)

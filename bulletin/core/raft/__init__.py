@@ -12,6 +12,7 @@ socket, disk or randomness of its own::
           +-- Replication  the leader's side, one Progress a follower
           +-- Acceptance   the follower's side
           +-- Reads        ReadIndex
+          +-- Trust        when a disk that has lost entries may take part again
           +-- Transfer     leadership handed over
           |
         ready() -> Persist, messages, committed entries, reads, fetches

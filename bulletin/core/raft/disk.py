@@ -19,6 +19,7 @@ class Disk:
         self._hard_sequence = 0
         self._remembered_sequence = 0
         self._hard_changed = False
+        self._trusted = False
         self._incarnations: dict[bytes, int] = {}
         self._flights: deque[tuple[int, float, bool]] = deque()
 
@@ -48,6 +49,10 @@ class Disk:
         """Note the highest incarnation seen of a member."""
         self._incarnations[member] = incarnation
 
+    def trust(self) -> None:
+        """What was lost is made good: to be noted together with, or after, what made it so."""
+        self._trusted = True
+
     @property
     def remembered_sequence(self) -> int:
         """The write that makes all incarnations seen durable."""
@@ -55,7 +60,7 @@ class Disk:
 
     def take(self, log: RaftLog, now: float) -> Persist | None:
         """What must be stored next, if anything."""
-        if not (self._hard_changed or self._incarnations or log.has_unstored):
+        if not (self._hard_changed or self._incarnations or self._trusted or log.has_unstored):
             return None
         sequence = self._given = self.following
         truncate_after, entries = log.give(sequence)
@@ -65,12 +70,13 @@ class Disk:
             truncate_after=truncate_after,
             entries=entries,
             incarnations=tuple(sorted(self._incarnations.items())),
+            trusted=self._trusted,
         )
         if self._hard_changed:
             self._hard_sequence = sequence
         if self._incarnations:
             self._remembered_sequence = sequence
-        self._hard_changed = False
+        self._hard_changed = self._trusted = False
         self._incarnations.clear()
         self._flights.append((sequence, now, bool(entries)))
         return persist

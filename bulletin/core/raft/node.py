@@ -41,6 +41,7 @@ from bulletin.core.raft.ready import HardState, Ready, Restored, Status
 from bulletin.core.raft.replication import Replication
 from bulletin.core.raft.state import State
 from bulletin.core.raft.transfer import Transfer
+from bulletin.core.raft.trust import Trust
 from bulletin.core.raft.wellformed import well_formed
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Node:
         self._acceptance = Acceptance(state, self._greeter, self.counters)
         self._election = Election(state, self._greeter, self._replication, self._reads, self.counters)
         self._transfer = Transfer(state, self._replication, self.counters)
+        self._trust = Trust(state, self._reads, self.counters)
 
     # --- events ---
 
@@ -103,6 +105,7 @@ class Node:
             self._in_term(sender, message)
         if not (isinstance(message, RequestVote | VoteReply) and message.pre):
             self._greeter.heard(sender, message.term)
+        self._trust.consider()
 
     def tick(self, now: Instant) -> None:
         """Time has passed; to be called every 20 to 50 ms."""
@@ -110,6 +113,7 @@ class Node:
         self._greeter.tick()
         self._election.tick()
         self._reads.tick()
+        self._trust.tick()
         if self._state.leads:
             self._replication.tick()
             self._replication.quiet()
@@ -303,7 +307,6 @@ def _restore(
         hard_state = HardState(log.last_term)  # nobody votes in the founding's term
     if not log.base <= restored.applied <= log.last_index:
         raise ValueError("entries that are not applied are missing")
-    covered = restored.trusted_from is not None and restored.applied >= restored.trusted_from
     disk = Disk(hard_state)
     return State(
         config=config,
@@ -318,7 +321,7 @@ def _restore(
         commit=restored.applied,
         applied=restored.applied,
         delivered=restored.applied,
-        trusted_from=None if covered else restored.trusted_from,
+        trusted_from=restored.trusted_from,
     )
 
 

@@ -4,6 +4,9 @@ The leader takes its commit index, once an entry of its own term is committed, a
 that **began after the question** that it still leads.  Questions that come in the same turn share a round.  No
 clock is trusted: there are no lease reads (6.4.1).
 
+A node whose disk has lost entries asks for itself, too, how far it must have come to lack nothing
+(:mod:`bulletin.core.raft.trust`).
+
 A question travels under a number that its node never uses again, not even after a restart, so that a late answer to
 an earlier one is known for what it is.
 """
@@ -23,9 +26,9 @@ _NUMBER_BITS: Final = 30
 
 @attrs.frozen
 class _Question:
-    """A question that this node asked for itself: the caller's context, and when."""
+    """A question that this node asked: the caller's context (None: its own, on what covers its losses), and when."""
 
-    context: int
+    context: int | None
     asked_at: float
 
 
@@ -56,6 +59,9 @@ class Reads:
         self._rounds: deque[_Round] = deque()
         self._under_way = 0
         self._done: list[ReadReady] = []
+        self._covering = 0
+        self.covers: int | None = None
+        """Who has committed so far has all that was committed before this start; None: not known yet."""
 
     @staticmethod
     def first_number(incarnation: int) -> int:
@@ -64,6 +70,14 @@ class Reads:
 
     def ask(self, context: int) -> bool:
         """Ask the leader, whoever it is; False if none is known, or the term is not synced, or too much is under way."""
+        return self._ask(context)
+
+    def ask_what_covers(self) -> None:
+        """Ask for :attr:`covers`, unless that is under way."""
+        if self._covering not in self._own and self._ask(None):
+            self._covering = self._number
+
+    def _ask(self, context: int | None) -> bool:
         state = self._state
         if state.leader is None or not state.disk.hard_synced or len(self._own) >= state.config.reads_max:
             return False
@@ -118,14 +132,23 @@ class Reads:
 
     def _finish(self, number: int, index: int) -> None:
         question = self._own.pop(number, None)
-        if question is not None:
+        if question is None:
+            return
+        if question.context is None:
+            self.covers = index
+        else:
             self._done.append(ReadReady(question.context, index))
+
+    def _give_up(self, question: _Question) -> None:
+        if question.context is not None:
+            self._done.append(ReadReady(question.context, None))
 
     def lose(self) -> None:
         """The leader, or the term, has changed: nothing that was asked will be answered."""
         if self._own:
             self._counters.count("reads_lost", len(self._own))
-        self._done.extend(ReadReady(question.context, None) for question in self._own.values())
+        for question in self._own.values():
+            self._give_up(question)
         self._own.clear()
         self._waiting.clear()
         self._rounds.clear()
@@ -140,7 +163,7 @@ class Reads:
             if question.asked_at > latest:
                 break
             del self._own[number]
-            self._done.append(ReadReady(question.context, None))
+            self._give_up(question)
 
     def take(self) -> tuple[ReadReady, ...]:
         """Answers since the last call."""

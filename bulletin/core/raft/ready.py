@@ -35,6 +35,8 @@ class Persist:
     :param truncate_after: entries above this index are dropped first, or None.
     :param entries: to be appended; consecutive.
     :param incarnations: (member, highest incarnation seen of it) that changed.
+    :param trusted: what the disk had lost is made good by this write and those before it: ``Restored.trusted_from``
+        is None from now on.  Nothing else tells the storage so.
     """
 
     sequence: int
@@ -42,6 +44,7 @@ class Persist:
     truncate_after: int | None = None
     entries: tuple[Entry, ...] = ()
     incarnations: tuple[tuple[bytes, int], ...] = ()
+    trusted: bool = False
 
 
 @attrs.frozen
@@ -100,8 +103,9 @@ class Restored:
     :param terms: (first index, term) for each run of entries of the same term, ascending: the whole log's terms.
     :param applied: the index that the tables have reached (its entry is in the log, and committed).
     :param incarnations: the highest incarnation seen of each member, as ``Persist.incarnations`` had them.
-    :param trusted_from: None where the disk holds all that it acknowledged.  Else the index that a leader's committed
-        log must reach before this node may vote, campaign, or acknowledge: its database is behind its hard state.
+    :param trusted_from: None where the disk holds all that it acknowledged.  Else entries were lost, and the committed
+        log must reach at least this index before this node may vote, campaign, or acknowledge.  How far beyond, the
+        node finds out; ``Persist.trusted`` says when.
     """
 
     document: FoundingDocument
@@ -134,7 +138,7 @@ class Status:
     :param greeted: whether a majority has answered this start's greeting.
     :param quarantined: whether a peer remembers a later incarnation than this one: the disk was rolled back.
     :param proven: whether the leader (this node or another) is known to have committed in its own term.
-    :param trusted: whether a leader's log has covered what the disk had lost, if it had.
+    :param trusted: whether what the disk had lost, if anything, is made good.
     :param stalled: whether the disk has been silent for longer than an election timeout.
     :param counters: how often each thing worth a metric happened, by name.
     """

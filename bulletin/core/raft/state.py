@@ -25,7 +25,8 @@ class State:
     :param applied: the tables have reached this index.
     :param unapplied_bytes: bodies above ``applied`` and up to ``commit``.
     :param delivered: entries up to here were handed out to be applied.
-    :param trusted_from: a leader's commit index must reach this before the node counts for anything, or None.
+    :param trusted_from: None, or: entries were lost, and the node counts for nothing before its commit index has
+        reached this, and more (:mod:`bulletin.core.raft.trust`).
     """
 
     config: Config
@@ -76,8 +77,6 @@ class State:
         assert index <= self.log.last_index, "nothing beyond the log can be committed"
         self.unapplied_bytes += self.log.bytes_between(self.commit, index)
         self.commit = index
-        if self.trusted_from is not None and index >= self.trusted_from:
-            self.trusted_from = None
 
     def applied_to(self, index: int) -> None:
         """The tables have reached ``index``, or what was handed out to be applied, if that is less."""

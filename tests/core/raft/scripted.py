@@ -32,6 +32,7 @@ A scenario is a text file of commands, each followed by ``----``, its output, an
 ``start N``                     N starts on its disk
 ``copy N``, ``rollback N``      keep a copy of the disk of N; put it back (N must be down)
 ``lose N INDEX``                the database of N, which is down, loses all above INDEX and knows it
+``forget N SYNCS``              the database of N, which is down, loses its last syncs, and the hard-state file with them
 ``fetch N``                     the entries that N asked for come from its disk
 ``corrupt N``                   the last entry of N changes in its memory
 ``status``, ``logs``            every server in a line
@@ -241,7 +242,9 @@ class Script:
         self._settle(machine)
 
     def do_apply(self, number: str, index: str) -> None:
-        self.machines[int(number)].node.applied_to(int(index))
+        machine = self.machines[int(number)]
+        machine.node.applied_to(int(index))
+        machine.disk.write(None, int(index))
 
     def do_persist(self, number: str, count: str = "") -> None:
         machine = self.machines[int(number)]
@@ -361,6 +364,11 @@ class Script:
         machine = self.machines[int(number)]
         assert machine.node is None
         machine.disk.lose_tail(int(index))
+
+    def do_forget(self, number: str, syncs: str) -> None:
+        machine = self.machines[int(number)]
+        assert machine.node is None
+        assert machine.disk.forget(int(syncs)), "nothing was synced since the start"
 
     # --- showing ---
 

@@ -9,7 +9,7 @@ class Leadership(Checker):
         super().__init__(cluster)
         self.leaders: dict[int, int] = {}
         self._before: dict[int, tuple[int, Observation]] = {}
-        self._durable: dict[int, tuple[int, bytes | None, int]] = {}
+        self._durable: dict[tuple[int, int], tuple[int, bytes | None, int]] = {}
 
     def changed(self, server) -> None:
         node = server.node
@@ -30,9 +30,10 @@ class Leadership(Checker):
 
     def _check_disk(self, server) -> None:
         content = server.disk.durable
-        term, vote, incarnation = self._durable.get(server.number, (0, None, 0))
+        disk = server.number, server.disk.amnesias
+        term, vote, incarnation = self._durable.get(disk, (0, None, 0))
         hard = content.hard_state
         assert hard.term >= term, "S10: the term on a disk fell"
         assert hard.term > term or vote in (None, hard.vote), "S10: the vote on a disk changed within a term"
         assert content.incarnation >= incarnation, "S10: the incarnation on a disk fell"
-        self._durable[server.number] = (hard.term, hard.vote, content.incarnation)
+        self._durable[disk] = (hard.term, hard.vote, content.incarnation)

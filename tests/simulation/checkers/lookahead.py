@@ -43,8 +43,9 @@ class Lookahead(Checker):
         node = server.node
         term = node._state.term
         for voter, granted in node._election._votes.items():
-            hard = self.cluster.by_member[voter].disk.durable.hard_state
-            on_disk = hard.term > term or (hard.term == term and hard.vote == server.member)
+            disk = self.cluster.by_member[voter].disk
+            hard = disk.durable.hard_state
+            on_disk = disk.amnesias or hard.term > term or (hard.term == term and hard.vote == server.member)
             assert not granted or on_disk, "W2: a vote counts that is not on its voter's disk"
 
     def _check_electable(self, server) -> None:

@@ -1,0 +1,45 @@
+"""A disk that has lost what it acknowledged counts again once it has all that anybody may have relied on.
+
+What was lost may be unknown, its extent and its term, so no index on the own disk can tell when it is made good.  The
+others can: any majority that ever committed with this member's help shares a server with any majority without it.
+So this node asks the leader a ReadIndex question, after the loss.  Its own answers to heartbeats say nothing while it
+is not trusted, hence a *majority without it* confirms that the leader still leads, and the index that comes back
+covers all that was ever committed with its help.  When its own log is committed that far, it lacks nothing.
+
+A commit index alone would not do: it may have been stated by a leader that others have left behind, in a term that
+this node was in, and has forgotten.
+"""
+
+from bulletin.core.raft.counters import Counters
+from bulletin.core.raft.reads import Reads
+from bulletin.core.raft.state import State
+
+
+class Trust:
+    """Finds out when a node that has lost entries may count again; nothing else changes ``State.trusted_from``.
+
+    :param state: the node's common state.
+    :param reads: asks the leader.
+    """
+
+    def __init__(self, state: State, reads: Reads, counters: Counters) -> None:
+        self._state = state
+        self._reads = reads
+        self._counters = counters
+
+    def tick(self) -> None:
+        """Ask, and ask again where the question or its answer was lost."""
+        state = self._state
+        if state.trusted_from is None or self._reads.covers is not None:
+            return
+        if state.leader in state.outbox.introduced:
+            self._reads.ask_what_covers()
+
+    def consider(self) -> None:
+        """Something was heard: it may have been what was missing."""
+        state, covers = self._state, self._reads.covers
+        if state.trusted_from is None or covers is None or state.commit < max(covers, state.trusted_from):
+            return
+        state.trusted_from = None
+        state.disk.trust()
+        self._counters.count("trusted_again")
