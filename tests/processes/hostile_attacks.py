@@ -163,10 +163,22 @@ def _status(reply: dict) -> str:
     return reply.get("dados", reply.get("data"))["status"]
 
 
+def _refusals(role: RoleProcess) -> float:
+    """All that a role has counted of what it refused or dropped for its form."""
+    lines = role.get("/metrics", 5.0)[1].splitlines()
+    kinds = ("_malformed_total", "_refused_total", "_cut_total")
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in lines
+        if line.startswith("bulletin_") and any(kind in line for kind in kinds)
+    )
+
+
 def junk_bodies(arena: Arena, rng: Random) -> None:
-    """Messages that are none: not decodable, truncated, deep, of wrong types, forged, at every port."""
+    """Messages that are none: not decodable, truncated, deep, of wrong types, forged, at every port; they are counted."""
     for port in arena.ports:
         make = junk.MAKERS[port.kind]
+        before = _refusals(port.role)
         with arena.towards(port) as socket:
             for _ in range(120):
                 if port.kind in {"publishers", "subscribers"}:
@@ -178,6 +190,10 @@ def junk_bodies(arena: Arena, rng: Random) -> None:
             if port.kind in {"clients", "reference"}:
                 for reply in _answers(socket, 120):
                     _status(reply)
+            deadline = time.monotonic() + ANSWERED_WITHIN / 1000
+            while _refusals(port.role) == before:
+                assert time.monotonic() < deadline, f"{port.role.name} counted nothing at its {port.socket}"
+                time.sleep(0.02)
 
 
 def odd_frames(arena: Arena, rng: Random) -> None:
