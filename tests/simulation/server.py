@@ -89,7 +89,7 @@ class Server:
         self.disk.crash(self._rng)
 
     def pause(self, seconds: float) -> None:
-        self.paused_until = self._time.now + seconds
+        self.paused_until = max(self.paused_until, self._time.now + seconds)
 
     def stall_disk(self, seconds: float) -> None:
         self.stalled_until = self._time.now + seconds
