@@ -97,6 +97,7 @@ class Reader:
             if left is not None and left <= 0.0:
                 if self.scrubber is not None:
                     self.scrubber.step(self._connection)
+                    self._check_at_rest()
                 scrubbed_at = monotonic()
                 continue
             try:
@@ -106,7 +107,12 @@ class Reader:
             if asked is None:
                 return
             read, done = asked
-            self._call_from_thread(done, read(self._connection))
+            result = read(self._connection)
+            self._check_at_rest()
+            self._call_from_thread(done, result)
+
+    def _check_at_rest(self) -> None:
+        assert self._connection.txn_state() == apsw.SQLITE_TXN_NONE, "the next page would lack what is new"
 
     def _pause(self) -> float | None:
         """Seconds from one slice to the next; None: none is scrubbed."""

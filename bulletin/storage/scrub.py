@@ -1,6 +1,7 @@
 """The scrubber: reads everything in small slices, over and over, so that damage is found before it is needed.
 
-Each slice is one short transaction of the reader's.  A round goes through the log (as far as it is applied: what is above
+Each slice is one short transaction of the reader's, and closes its statements: one that was left in the midst of its rows
+would keep the connection's view of the database, commit or not, and pages would lack what was written since.  A round goes through the log (as far as it is applied: what is above
 may still be truncated, and was checked at the start), the posts, and the smaller tables.  In the first round the log comes
 without pauses: a start checks only its end.
 
@@ -9,6 +10,7 @@ What it cannot find: rows of ``incarnations`` and ``sessions`` that are gone wit
 
 import json
 from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any, Final
 
 import apsw
@@ -95,14 +97,16 @@ class Scrubber:
                 last = min(last, self._checked_from - 1)
             first = check.next
             total = 0
-            for index, body in connection.execute(
+            rows = connection.execute(
                 "SELECT idx, body FROM log WHERE idx BETWEEN ? AND ? ORDER BY idx LIMIT ?",
                 (first, last, SLICE_ROWS),
-            ):
-                check.check(decode_entry(index, body))
-                total += len(body)
-                if total > SLICE_BYTES:
-                    break
+            )
+            with closing(rows):
+                for index, body in rows:
+                    check.check(decode_entry(index, body))
+                    total += len(body)
+                    if total > SLICE_BYTES:
+                        break
             if first <= last and check.next == first:
                 raise Damaged(f"row {first} of table log")
             if check.next > last:
@@ -146,20 +150,21 @@ class Scrubber:
             total = 0
             conversations = []
             ended = True
-            for key, body in rows:
-                ended = False
-                if key >> SEQ_BITS != number:
-                    number, seq = key >> SEQ_BITS, 0
-                    private = self._is_inbox(connection, number)
-                seq += 1
-                values = unseal("posts", key, body)
-                if key != post_key(number, seq):
-                    raise Damaged(f"row {post_key(number, seq)} of table posts")
-                if private:
-                    conversations.append([number, values[POST_USER], values[POST_CLOCK], seq])
-                total += len(body)
-                if total > SLICE_BYTES:
-                    break
+            with closing(rows):
+                for key, body in rows:
+                    ended = False
+                    if key >> SEQ_BITS != number:
+                        number, seq = key >> SEQ_BITS, 0
+                        private = self._is_inbox(connection, number)
+                    seq += 1
+                    values = unseal("posts", key, body)
+                    if key != post_key(number, seq):
+                        raise Damaged(f"row {post_key(number, seq)} of table posts")
+                    if private:
+                        conversations.append([number, values[POST_USER], values[POST_CLOCK], seq])
+                    total += len(body)
+                    if total > SLICE_BYTES:
+                        break
             self._check_conversations(connection, conversations)
             if ended:
                 return

@@ -1,3 +1,4 @@
+import apsw
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.storage import reader
@@ -7,6 +8,9 @@ from bulletin.storage.reader import Reader
 class Connection:
     def close(self):
         pass
+
+    def txn_state(self):
+        return apsw.SQLITE_TXN_NONE
 
 
 class Slices:

@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import apsw
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.storage import database, scrub
@@ -69,6 +70,14 @@ class ScrubberTests(SynchronousTestCase):
         few = self.scrub()
         self.patch(scrub, "SLICE_BYTES", 200)
         self.assertGreater(self.scrub(), 2 * few)
+
+    def test_no_slice_leaves_a_statement_behind(self):
+        """It would hold its view of the database: pages that are read later would lack what was written since."""
+        self.patch(scrub, "SLICE_BYTES", 200)
+        scrubber = Scrubber(self.identity, 1)
+        while not scrubber.rounds:
+            scrubber.step(self.connection)
+            self.assertEqual(self.connection.txn_state(), apsw.SQLITE_TXN_NONE)
 
     def test_a_first_round_hurries_through_what_the_start_left_out(self):
         scrubber = Scrubber(self.identity, 30)
