@@ -34,6 +34,7 @@ class Progress:
     :param inflight: (last index, bytes) of each unanswered append with entries; bounded by the window.
     :param commit_told: the commit index that it will reach when all that was sent arrives.
     :param round_sent: the latest round sent to it.
+    :param round_least: the round in which its latest start was noticed: answers to earlier ones are the start before's.
     :param round_answered: the latest round it has answered: it knew no later term then.
     :param fetch: the token of entries that are being read from the disk for it, or None.
     :param hash_known: (index, chain hash there) that was read from the disk for it, or None.
@@ -49,6 +50,7 @@ class Progress:
     inflight_bytes: int = 0
     commit_told: int = 0
     round_sent: int = 0
+    round_least: int = 0
     round_answered: int = 0
     fetch: int | None = None
     hash_known: tuple[int, bytes] | None = None

@@ -218,6 +218,9 @@ class Replication:
         progress = self.followers.get(peer)
         if progress is None or reply.match > log.last_index or reply.round > progress.round_sent:
             return  # not to what was sent in this term, since this start of the follower
+        if 0 < reply.round < progress.round_least:
+            self._counters.count("append_reply_of_an_earlier_start")
+            return
         progress.answered_at = state.now
         if reply.round > 0:
             progress.heard_at = state.now
@@ -265,7 +268,12 @@ class Replication:
         progress = self.followers.get(peer)
         if progress is not None:
             following = min(last_index, self._state.log.last_index) + 1
-            self.followers[peer] = Progress(max(1, following), progress.heard_at, self._state.now)
+            # A round of its own tells this start's answers from late ones of the start before, which may speak of
+            # entries that its disk has lost since.
+            self.round += 1
+            self.followers[peer] = Progress(
+                max(1, following), progress.heard_at, self._state.now, round_least=self.round
+            )
 
     def quiet(self) -> None:
         """A follower that has not been heard for an election timeout is sent heartbeats only, until it answers."""

@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.limits import BATCH_BYTES_MAX
 from bulletin.core.log.entry import EntryKind
 from bulletin.core.raft.config import Config
-from bulletin.core.raft.messages import Append
+from bulletin.core.raft.messages import Append, AppendReply
 from bulletin.core.raft.progress import Mode
 from tests.core.raft.making import IDS, ONE, Group, operation
 
@@ -139,3 +139,23 @@ class SendingTests(SynchronousTestCase):
         group.advance(0.3)
         again = [fetch for _, ready in group.readies for fetch in ready.fetches]
         self.assertEqual([(f.first, f.last) for f in again], [(f.first, f.last) for f in fetches])
+
+
+class RestartTests(SynchronousTestCase):
+    def test_a_late_answer_of_the_start_before_does_not_count(self) -> None:
+        """It may speak of entries that the follower's disk has lost since."""
+        group = Group()
+        leader = group.elect()
+        status = leader.status()
+        replication = leader._replication
+        peer = IDS[1]
+        late = AppendReply(
+            status.term, 1, True, status.last_index, 0, 0, replication.followers[peer].round_sent
+        )
+        replication.restarted(peer, 1)
+        group.advance(0.2)
+        before = replication.followers[peer].match
+        group.held.add(peer)
+        leader.receive(peer, late, group.instant)
+        self.assertEqual(replication.followers[peer].match, before)
+        self.assertEqual(dict(leader.status().counters)["append_reply_of_an_earlier_start"], 1)
