@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import zmq
 
 from tests.interop import test_errors, test_habits, test_once, test_publications, test_servers
-from tests.interop.operations import OPERATIONS
-from tests.interop.plain import ENCODINGS, ENVELOPES, FRAMINGS, Asker, UnansweredError, Way
+from tests.interop.operations import OPERATIONS, attempt
+from tests.interop.plain import ENCODINGS, ENVELOPES, FRAMINGS, Asker, Way
 from tests.interop.shared_board import SHARED
 
 MODULES = (test_publications, test_servers, test_once, test_habits, test_errors)
@@ -26,12 +26,10 @@ def try_operations(context: zmq.Context, endpoint: str) -> int:
             for name in operation.names:
                 cells = []
                 for asker in askers:
-                    try:
-                        operation.exercise(asker, name)
-                        cells.append("as promised")
-                    except (AssertionError, UnansweredError) as error:
-                        cells.append("DIFFERENT")
-                        failures.append(f"{asker.way}: {operation.title}, {name!r}: {error!r}")
+                    fault = attempt(operation, asker, name)
+                    cells.append("as promised" if fault is None else "DIFFERENT")
+                    if fault is not None:
+                        failures.append(fault)
                 print(f"  {operation.title:26} {name:43}", *(f"{cell:20}" for cell in cells))
         for asker in askers:
             asker.close()

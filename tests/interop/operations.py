@@ -1,11 +1,13 @@
 """Every operation by every name and with every alias of a field: each function raises AssertionError where a reply differs."""
 
 import itertools
+import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import attrs
 
-from tests.interop.plain import Asker, Reply, fresh
+from tests.interop.plain import Asker, Reply, UnansweredError, fresh
 from tests.interop.rules import check_post, check_receipt, check_success
 
 PUBLISH = "publish"
@@ -26,6 +28,17 @@ class Operation:
     title: str
     names: tuple[str, ...]
     exercise: Callable[[Asker, str], None]
+
+
+def attempt(operation: Operation, asker: Asker, name: str) -> str | None:
+    """Exercise an operation; what differed from the protocol, and where that was seen, or None."""
+    try:
+        operation.exercise(asker, name)
+    except (AssertionError, UnansweredError) as error:
+        seen = traceback.extract_tb(error.__traceback__)[-1]
+        what = str(error) or seen.line
+        return f"{asker.way}: {operation.title}, {name!r}: {what} ({Path(seen.filename).name}, line {seen.lineno})"
+    return None
 
 
 def asked(asker: Asker, name: str, request: dict, fields: set[str]) -> Reply:

@@ -3,7 +3,7 @@
 import zmq
 
 from tests.interop.base import BoardTestCase
-from tests.interop.operations import OPERATIONS
+from tests.interop.operations import OPERATIONS, attempt
 from tests.interop.plain import BARE, DELIMITED, REQ, WAYS, Asker
 
 
@@ -16,10 +16,9 @@ def faults(context: zmq.Context, endpoint: str, framing: str) -> list[str]:
         asker = Asker(context, endpoint, way)
         for operation in OPERATIONS:
             for name in operation.names:
-                try:
-                    operation.exercise(asker, name)
-                except AssertionError as error:
-                    found.append(f"{way}: {operation.title}, {name!r}: {error!r}")
+                fault = attempt(operation, asker, name)
+                if fault is not None:
+                    found.append(fault)
         asker.close()
     return found
 
