@@ -91,7 +91,12 @@ class Writer(threading.Thread):
             number += 1
             channel = self.rng.choice(self.channels)
             id_ = f"{self.name}-{number}"
-            fields = {"user": self.name, "canal": channel, "message": f"post {number}", "id": id_}
+            fields = {
+                "user": self.name,
+                "canal": channel,
+                "message": f"post {number} " + "x" * self.rng.randrange(2000),
+                "id": id_,
+            }
             invoked = time.monotonic()
             reply = self.caller.call("publicar mensagem", fields, self.patience)
             returned = time.monotonic()
