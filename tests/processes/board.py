@@ -1,14 +1,17 @@
 """A board of separate processes on loopback, each of which can be killed, paused and started again."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from random import Random
 
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile="]
 PORTS = 40
@@ -18,16 +21,29 @@ class NotReadyError(Exception):
     """A role did not become ready in time; the message has the end of its log."""
 
 
+_claims: list[object] = []
+"""The locks of this process's blocks of ports, held to its end."""
+
+
 def free_base_port() -> int:
-    """The first of a run of ports that nobody listens on; outside the range that the kernel gives out."""
-    start = 10_000 + (os.getpid() * 61) % 15_000
-    for base in range(start, start + 5_000, PORTS):
+    """The first of a block of ports that nobody listens on, and that is this process's from now on.
+
+    A board's ports are free while its roles are dead: what keeps another test's board from them is the lock.  Below the
+    range that the kernel gives out.
+    """
+    blocks = list(range(10_000, 32_000, PORTS))
+    Random(os.getpid()).shuffle(blocks)
+    for base in blocks:
+        claim = (Path(tempfile.gettempdir()) / f"bulletin-ports-{base}.lock").open("w")
         try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for port in range(base, base + PORTS):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:
+            claim.close()
             continue
+        _claims.append(claim)
         return base
     raise OSError("no free ports")
 

@@ -18,22 +18,9 @@ from bulletin.roles.supervision.layout import REMEMBERED, Founded
 from bulletin.roles.supervision.policy import KILL_AFTER, LOOK_OFTEN, LOOK_SELDOM, SCREEN_AFTER, Death, Health
 from bulletin.roles.supervision.processes import Processes
 from bulletin.roles.supervisor import Board, Options, Setting, makeService
+from tests.processes.board import free_base_port
 
 PATIENCE = 20
-
-
-def a_free_base():
-    """The first of ten ports that nobody listens on."""
-    start = 20_000 + os.getpid() * 31 % 10_000
-    for base in range(start, start + 1000, 10):
-        try:
-            for port in range(base, base + 10):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise OSError("no free ports")
 
 
 class FakeProcesses:
@@ -178,7 +165,7 @@ class BoardTests(SynchronousTestCase):
 class OptionsTests(SynchronousTestCase):
     def setUp(self):
         self.directory = Path(self.mktemp()).absolute()
-        self.base = a_free_base()
+        self.base = free_base_port()
 
     def parse(self, *arguments, parent=None):
         options = Options({})
