@@ -19,6 +19,7 @@ Traps:
 - What comes from other roles is decoded here, in the executor; what cannot be is counted, and said now and then.
 """
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
 from bulletin.core.limits import MEMBERS_MAX
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from bulletin.roles.process import Process
 
 __all__ = ["Options", "makeService"]
+
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep the interpreter from another: with Python's own 5 ms the writer's thread waits longer for
+the reactor than for the disk."""
 
 FULL_SHAPE = "full"
 FLAT_SHAPE = "flat"
@@ -111,6 +116,7 @@ def makeService(options: Options) -> "Process":
     from bulletin.roles.process import in_process  # noqa: PLC0415 - names only until it is run
     from bulletin.roles.server.service import Server, Wiring  # noqa: PLC0415 - names only until it is run
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     server = Server(
         Wiring(
             name=options["name"],
