@@ -145,10 +145,8 @@ class Connection(ZmqConnection):
         self._log = transport.log
         self._open = self._reading = False
         self._frames_left = self._bytes_left = 0
-        self._frame: Any = (
-            None  # the last one of the last whole message: it knows which connection it came through
-        )
-        self._size = 0  # bytes on the wire of what was read since whoever counts them set it to 0
+        self._frame: Any = zmq.Frame()
+        """The last one of the last whole message: it knows which connection it came through."""
         listen, connect = tuple(listen), tuple(connect)
         super().__init__(transport, None, identity)
         self._take = self.socket.recv
@@ -263,11 +261,10 @@ class Connection(ZmqConnection):
         try:
             while True:
                 frame = receive(NOBLOCK, False)
-                size = len(frame)
-                self._size += size + 9 if size > 255 else size + 2
                 if len(parts) <= most:  # one more than allowed shows that there were too many
-                    parts.append(frame.bytes)
-                    self._bytes_left -= size
+                    data = frame.bytes
+                    parts.append(data)
+                    self._bytes_left -= len(data)
                 if not frame.more:
                     break
                 self._frames_left -= 1

@@ -76,6 +76,7 @@ class FrontXSub(Guarded):
 
     def messageReceived(self, parts: list[bytes]) -> None:
         """Hand a publication on."""
+        self.accounts.heard(self._frame, self.factory.seconds())
         if (
             len(parts) != 2
             or not 0 < len(parts[0]) <= TOPIC_BYTES_MAX
@@ -184,6 +185,7 @@ class BackXPub(Guarded):
 
     def messageReceived(self, parts: list[bytes]) -> None:
         """Count a subscription; libzmq itself has acted on it already."""
+        self.accounts.heard(self._frame, self.factory.seconds())
         descriptor = descriptor_of(self._frame)
         if descriptor < 0:
             return  # libzmq's own, for a connection that is gone

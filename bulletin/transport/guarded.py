@@ -7,7 +7,7 @@ from typing import Any, Final
 import zmq
 
 from bulletin.core.limits import MIB
-from bulletin.transport.accounts import LOOK_SECONDS, Accounts, descriptor_of, shut_down
+from bulletin.transport.accounts import LOOK_SECONDS, Accounts, shut_down
 from bulletin.transport.bounds import Bounds
 from bulletin.transport.connection import Connection, Transport
 from bulletin.transport.endpoints import IPC
@@ -18,7 +18,10 @@ _EVENTS: Final = _ACCEPTED | int(zmq.EVENT_DISCONNECTED)
 
 
 class Guarded(Connection):
-    """A connection with `Accounts`; the arguments are those of `Connection`."""
+    """A connection with `Accounts`; the arguments are those of `Connection`.
+
+    Subclasses tell ``accounts`` of each message that they are handed.
+    """
 
     def __init__(
         self,
@@ -30,7 +33,7 @@ class Guarded(Connection):
         bounds: Bounds,
     ) -> None:
         self.accounts = Accounts(bounds.frame_bytes)
-        self._messages = 0
+        self._messages_before = 0
         self._look_later: Any = None
         super().__init__(transport, listen=listen, received=received, turn_ended=turn_ended, bounds=bounds)
         if self.bound:
@@ -49,27 +52,13 @@ class Guarded(Connection):
     def _lost(self, descriptor: int) -> None:
         """A connection is gone; what it sent before may not be read yet."""
 
-    def _next(self) -> list[bytes] | None:
-        parts = super()._next()
-        if parts is not None:
-            self._messages += 1
-            size, self._size = self._size, 0
-            descriptor = descriptor_of(self._frame)
-            if descriptor >= 0:
-                peer = self._peer_of(parts)
-                self.accounts.heard(descriptor, peer, size - len(peer), self.factory.seconds())
-        return parts
-
-    def _peer_of(self, _parts: list[bytes]) -> bytes:
-        """The routing id that ZeroMQ has put before a message, if it does."""
-        return b""
-
     def _look(self) -> None:
         """Cut whoever has sent more than a message can have, and no message."""
         self._look_later = self.factory.reactor.callLater(LOOK_SECONDS, self._look)
         # Connections are read in turn: with as many messages as there are connections, each had its turn.
-        caught_up = self.drained or self._messages >= len(self.accounts)
-        self._messages = 0
+        messages = self.counters.received + self.counters.malformed
+        caught_up = self.drained or messages - self._messages_before >= len(self.accounts)
+        self._messages_before = messages
         for descriptor in self.accounts.hoarders(self.factory.seconds(), caught_up=caught_up):
             self.counters.cut += 1
             self._log.warn(

@@ -48,6 +48,7 @@ class Router(Guarded):
     def messageReceived(self, parts: list[bytes]) -> None:
         """Part the envelope from the body."""
         assert self._received is not None
+        self.accounts.heard_of(parts[0], self._frame, self.factory.seconds())
         if len(parts) > self.max_frames:
             self.malformed(parts)
         self.counters.received += 1
@@ -57,9 +58,6 @@ class Router(Guarded):
             end = 1
         self._received(tuple(parts[:end]), parts[end:])
 
-    def _peer_of(self, parts: list[bytes]) -> bytes:
-        return parts[0]
-
     def send_to(self, envelope: tuple[bytes, ...], *parts: bytes) -> Outcome:
         """Send to one peer, or not at all: nothing waits here.
 
@@ -67,8 +65,8 @@ class Router(Guarded):
         :param parts: the frames behind it.
         """
         message = (*envelope, *parts)
-        size = sum([wire_bytes(len(frame)) for frame in message[1:]])
-        if not self.accounts.admits(envelope[0], size):
+        peer, size = envelope[0], wire_bytes(message[1:])  # the routing id stays here
+        if not self.accounts.admit(peer, size):
             self.counters.dropped += 1
             return Outcome.FULL
         try:
@@ -83,8 +81,8 @@ class Router(Guarded):
             outcome = Outcome.GONE
         else:
             self.counters.sent += 1
-            self.accounts.sent(envelope[0], size)
             return Outcome.SENT
+        self.accounts.refused(peer, size)
         self.counters.dropped += 1
         return outcome
 

@@ -39,6 +39,21 @@ class Figures:
         return self.of.get(descriptor)
 
 
+class Through:
+    """A frame that came through a descriptor."""
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+
+    def get(self, _option):
+        return self.descriptor
+
+
+def own(number):
+    """A routing id of ZeroMQ's own."""
+    return b"\0%d" % number
+
+
 class AccountsTestCase(SynchronousTestCase):
     def setUp(self):
         self.kernel = Figures()
@@ -48,35 +63,38 @@ class AccountsTestCase(SynchronousTestCase):
         for descriptor in descriptors:
             self.kernel.set(descriptor)
             self.accounts.opened(descriptor, 0.0)
-            self.accounts.heard(descriptor, b"%d" % descriptor, 0, 0.0)
-
-    def give(self, peer, size):
-        """Whether a message was admitted; it is then given to ZeroMQ."""
-        admitted = self.accounts.admits(peer, size)
-        if admitted:
-            self.accounts.sent(peer, size)
-        return admitted
+            self.accounts.heard_of(own(descriptor), Through(descriptor), 0.0)
+        self.accounts.hoarders(0.0, caught_up=True)
 
 
 class UnreadTests(AccountsTestCase):
+    def admitted(self, descriptor, size, count):
+        return sum(self.accounts.admit(own(descriptor), size) for _ in range(count))
+
     def test_a_peer_that_takes_everything_is_sent_any_amount(self):
         self.connect(5)
         for number in range(1, 200):
-            self.assertTrue(self.give(b"5", MIB))
+            self.assertTrue(self.accounts.admit(own(5), MIB))
             self.kernel.set(5, acknowledged=number * MIB)
         self.assertLessEqual(self.accounts.unread, UNREAD_BYTES_MAX + MIB)
 
     def test_a_peer_that_takes_nothing_is_sent_no_more(self):
         self.connect(5)
-        admitted = sum(self.give(b"5", MIB) for _ in range(100))
-        self.assertEqual(admitted, UNREAD_BYTES_MAX // MIB)
+        self.assertEqual(self.admitted(5, MIB, 100), UNREAD_BYTES_MAX // MIB)
         self.kernel.set(5, acknowledged=3 * MIB)
-        self.assertEqual(sum(self.give(b"5", MIB) for _ in range(100)), 3)
+        self.assertEqual(self.admitted(5, MIB, 100), 3)
 
     def test_one_long_message_is_sent_if_nothing_waits(self):
         self.connect(5)
-        self.assertTrue(self.give(b"5", 2 * UNREAD_BYTES_MAX))
-        self.assertFalse(self.give(b"5", 1))
+        self.assertEqual(self.admitted(5, 2 * UNREAD_BYTES_MAX, 2), 1)
+        self.assertEqual(self.admitted(5, 1, 1), 0)
+
+    def test_what_zeromq_did_not_take_does_not_count(self):
+        self.connect(5)
+        for _ in range(100):
+            self.assertTrue(self.accounts.admit(own(5), MIB))
+            self.accounts.refused(own(5), MIB)
+        self.assertEqual(self.accounts.unread, 0)
 
     def test_many_peers_that_take_nothing_share_one_bound(self):
         """And whoever reads is served all the same."""
@@ -84,49 +102,54 @@ class UnreadTests(AccountsTestCase):
         self.connect(*greedy, 99)
         for _ in range(UNREAD_BYTES_MAX // MIB):
             for descriptor in greedy:
-                self.give(b"%d" % descriptor, MIB)
+                self.admitted(descriptor, MIB, 1)
         self.assertLessEqual(self.accounts.unread, UNREAD_TOTAL_MAX + len(greedy) * MIB)
-        acknowledged = 0
-        for _ in range(100):
-            self.assertTrue(self.give(b"99", MIB))
-            acknowledged += MIB
-            self.kernel.set(99, acknowledged=acknowledged)
-        for descriptor in greedy:
+        for number in range(1, 100):
+            self.assertEqual(self.admitted(99, MIB, 1), 1)
+            self.kernel.set(99, acknowledged=number * MIB)
+        for descriptor in (*greedy, 99):
             self.accounts.closed(descriptor)
-        self.accounts.closed(99)
         self.assertEqual((self.accounts.unread, len(self.accounts)), (0, 0))
 
     def test_those_who_have_read_make_room_without_being_sent_anything(self):
         idle = range(100, 116)
         self.connect(*idle, 5, 6)
         for descriptor in idle:
-            self.give(b"%d" % descriptor, 4 * MIB)
+            self.admitted(descriptor, 4 * MIB, 1)
             self.kernel.set(descriptor, acknowledged=4 * MIB)
-        self.assertTrue(self.give(b"5", MIB))
-        self.assertTrue(self.give(b"5", MIB))
+        self.assertEqual(self.admitted(5, MIB, 2), 2)
         self.assertLess(self.accounts.unread, 4 * MIB)
 
-    def test_what_was_acknowledged_before_does_not_count(self):
+    def test_a_look_takes_off_what_was_read(self):
         self.connect(5)
+        self.admitted(5, MIB, 10)
+        self.kernel.set(5, acknowledged=7 * MIB)
+        self.accounts.hoarders(0.0, caught_up=False)
+        self.assertEqual(self.accounts.unread, 3 * MIB)
+
+    def test_what_was_acknowledged_before_does_not_count(self):
         self.kernel.set(5, acknowledged=100 * MIB)
-        self.assertEqual(sum(self.give(b"5", MIB) for _ in range(100)), UNREAD_BYTES_MAX // MIB)
+        self.accounts.heard_of(own(5), Through(5), 0.0)
+        self.assertEqual(self.admitted(5, MIB, 100), UNREAD_BYTES_MAX // MIB)
 
     def test_a_peer_of_which_the_kernel_knows_nothing_is_not_held_back(self):
-        self.accounts.heard(7, b"pipe", 10, 0.0)
-        self.assertTrue(all(self.give(b"pipe", MIB) for _ in range(100)))
-        self.assertTrue(all(self.give(b"stranger", MIB) for _ in range(100)))
+        self.accounts.heard_of(own(7), Through(7), 0.0)
+        self.accounts.heard_of(own(8), Through(-1), 0.0)
+        for descriptor in (7, 8, 9):
+            self.assertEqual(self.admitted(descriptor, MIB, 100), 100)
         self.assertEqual(self.accounts.unread, 0)
 
     def test_a_name_that_came_back_over_another_connection_starts_anew(self):
-        self.connect(5)
-        while self.give(b"5", MIB):
+        for descriptor in (5, 6):
+            self.kernel.set(descriptor)
+            self.accounts.opened(descriptor, 0.0)
+        self.accounts.heard_of(b"ana", Through(5), 0.0)
+        while self.accounts.admit(b"ana", MIB):
             pass
-        self.kernel.set(6)
-        self.accounts.opened(6, 1.0)
-        self.accounts.heard(6, b"5", 10, 1.0)
-        self.assertTrue(self.give(b"5", MIB))
+        self.accounts.heard_of(b"ana", Through(6), 1.0)
+        self.assertTrue(self.accounts.admit(b"ana", MIB))
         self.accounts.closed(5)
-        self.assertTrue(self.give(b"5", MIB))
+        self.assertTrue(self.accounts.admit(b"ana", MIB))
         self.assertEqual(self.accounts.unread, 2 * MIB)
 
 
@@ -136,9 +159,11 @@ class EndlessTests(AccountsTestCase):
 
     def test_whoever_sent_too_much_and_no_message_is_named(self):
         self.connect(5, 6)
+        self.accounts.opened(7, 0.0)
         self.kernel.set(5, received=FRAME + SLACK_BYTES)
         self.kernel.set(6, received=FRAME + SLACK_BYTES + 1)
-        self.assertEqual(self.hoarders(), [6])
+        self.kernel.set(7, received=FRAME + SLACK_BYTES + 1)
+        self.assertEqual(self.hoarders(), [6, 7])
 
     def test_not_while_the_socket_is_behind(self):
         self.connect(5)
@@ -149,9 +174,13 @@ class EndlessTests(AccountsTestCase):
     def test_not_one_whose_messages_are_being_read(self):
         self.connect(5)
         for number in range(1, 50):
-            self.kernel.set(5, received=number * MIB + 20 * MIB)
-            self.accounts.heard(5, b"5", MIB, 0.0)
+            self.kernel.set(5, received=number * 20 * MIB)
+            if number % 2:
+                self.accounts.heard_of(own(5), Through(5), 0.0)
+            else:
+                self.accounts.heard(Through(5), 0.0)
             self.assertEqual(self.hoarders(), [])
+        self.kernel.set(5, received=1000 * MIB)
         self.assertEqual(self.hoarders(), [5])
 
     def test_pings_do_not_add_up_to_a_message(self):
@@ -162,13 +191,14 @@ class EndlessTests(AccountsTestCase):
 
     def test_a_descriptor_that_became_another_connection_is_forgotten(self):
         self.connect(5)
-        self.hoarders()
         self.kernel.set(5, received=100 * MIB, inode=2)
         self.assertEqual(self.hoarders(), [])
         self.assertEqual(len(self.accounts), 0)
 
     def test_with_many_connections_each_has_its_turn(self):
         self.connect(*range(3 * LOOKS + 7))
+        for _ in range(6):
+            self.hoarders()
         last = 3 * LOOKS + 6
         self.kernel.set(last, received=100 * MIB)
         looks = [self.hoarders() for _ in range(6)]
