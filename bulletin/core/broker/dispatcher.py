@@ -363,16 +363,18 @@ class Dispatcher:
     def _rest(self, request: Pending) -> None:
         self._resting[request.id] = (self._now.monotonic + REST, request)
 
-    def _release(self, request: Pending) -> None:
+    def _release(self, request: Pending) -> Server:
+        """Take a request out of the hands that it is in; whose they are."""
         assert request.holder is not None
         server = self._servers.get(request.holder)
         assert server is not None
         server.release(request)
+        return server
 
     def _answer(self, request: Pending, body: bytes) -> None:
         """The one answer of a request that was taken."""
         if request.holder is not None:
-            self._release(request)
+            self._release(request).replied(len(body))
         elif not self._waiting.discard(request):
             del self._resting[request.id]
         self._pending.remove(request)

@@ -34,6 +34,14 @@ class Standing(Enum):
     """It gets nothing until it is heard again in the same session."""
 
 
+WINDOW_REPLY_BYTES: Final = 8 * MIB
+"""Bytes of replies that a server's hands may come to, going by the replies that it gave lately, above which it gets no more:
+a request for a page is short, and five hundred of them come back as a quarter of a GiB at once."""
+
+FADING: Final = 32
+"""Replies after which a long one has been forgotten by two thirds."""
+
+
 @attrs.define(eq=False)
 class Server:
     """One server's connection.
@@ -47,6 +55,7 @@ class Server:
     :param congested: the transport refused a frame for it, and it has not been heard since.
     :param holds: the requests in its hands by id, at most ``WINDOW_REQUESTS``.
     :param size: their size.
+    :param reply_size: bytes of a reply as they have been lately: at once what a longer one has, slowly less.
     """
 
     identity: bytes
@@ -58,11 +67,22 @@ class Server:
     congested: bool = False
     holds: dict[bytes, Pending] = attrs.Factory(dict)
     size: int = 0
+    reply_size: float = 0.0
 
     @property
     def roomy(self) -> bool:
         """Whether one more request may be put into its hands."""
-        return not self.congested and len(self.holds) < WINDOW_REQUESTS and self.size < WINDOW_BYTES
+        held = len(self.holds)
+        return (
+            not self.congested
+            and held < WINDOW_REQUESTS
+            and self.size < WINDOW_BYTES
+            and held * self.reply_size < WINDOW_REPLY_BYTES
+        )
+
+    def replied(self, size: int) -> None:
+        """It gave a reply of that many bytes."""
+        self.reply_size = max(size, self.reply_size + (size - self.reply_size) / FADING)
 
     def take(self, request: Pending, now: float) -> None:
         """Put a request into its hands, as the request's next attempt."""

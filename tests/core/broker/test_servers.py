@@ -3,7 +3,14 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.broker.pending import Pending
-from bulletin.core.broker.servers import SERVERS_MAX, WINDOW_BYTES, WINDOW_REQUESTS, ServerTable, Standing
+from bulletin.core.broker.servers import (
+    SERVERS_MAX,
+    WINDOW_BYTES,
+    WINDOW_REPLY_BYTES,
+    WINDOW_REQUESTS,
+    ServerTable,
+    Standing,
+)
 from bulletin.core.limits import BATCH_BYTES_MAX, REQUEST_BYTES_MAX
 
 
@@ -94,3 +101,31 @@ class Hands(SynchronousTestCase):
             self.server.take(each, float(moment))
         self.assertEqual(self.server.overdue(-0.5), [])
         self.assertEqual(self.server.overdue(1.0), requests[:2])
+
+    def held(self, server):
+        """How many requests it takes before it has no room, or as many as it may ever have."""
+        number = 0
+        while server.roomy:
+            server.take(request(number), 0.0)
+            number += 1
+        for each in list(server.holds.values()):
+            server.release(each)
+        return number
+
+    def test_long_replies_make_its_hands_smaller(self):
+        """At the first one, by its length; they grow again as short ones come."""
+        server = ServerTable().admit(b"a", "a", 1, 0.0)
+        self.assertEqual(self.held(server), WINDOW_REQUESTS)
+        server.replied(WINDOW_REPLY_BYTES // 16)
+        self.assertEqual(self.held(server), 16)
+        for _ in range(100):
+            server.replied(300)
+        self.assertGreater(self.held(server), 200)
+        for _ in range(1000):
+            server.replied(300)
+        self.assertEqual(self.held(server), WINDOW_REQUESTS)
+
+    def test_the_longest_reply_leaves_room_for_one(self):
+        server = ServerTable().admit(b"a", "a", 1, 0.0)
+        server.replied(10 * WINDOW_REPLY_BYTES)
+        self.assertEqual(self.held(server), 1)
