@@ -52,21 +52,21 @@ class Foreground(MultiService):
         self.status: int | None = None
 
     def startService(self) -> None:
-        """Start the command.
-
-        :raises SystemExit: it cannot start, and has said why.
-        """
+        """Start the command as soon as the reactor runs: by then a signal is a clean end, whatever was sent already."""
         if self._reactor is None:
             from twisted.internet import reactor  # noqa: PLC0415 - importing it chooses it
 
             self._reactor = reactor
         ending.stop_on_signals(self._reactor)
         self._reactor.addSystemEventTrigger("after", "shutdown", self.leave)
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
         try:
             super().startService()
         except StartError as error:
             ending.say(str(error))
-            raise SystemExit(WRONG_USAGE) from None
+            self.ended(WRONG_USAGE)
 
     def ended(self, status: int) -> None:
         """The command has ended: stop, as soon as the reactor runs."""
