@@ -19,7 +19,7 @@ from bulletin.core.limits import MIB
 from bulletin.roles.options import HTTP, Mistake, Option, RoleOptions, endpoints, integer
 from bulletin.roles.process import Process, in_process
 from bulletin.roles.role import Role
-from bulletin.transport.bounds import BETWEEN_ROLES, FACING_CLIENTS
+from bulletin.transport.bounds import BROKER_TO_SERVERS, FACING_CLIENTS
 from bulletin.transport.traffic import Outcome
 from bulletin.web.health import Health
 from bulletin.web.metrics import Sample, counter, gauge
@@ -127,7 +127,7 @@ class Broker(Role):
                 listen=self._at_servers,
                 received=self._from_server,
                 turn_ended=self._carry_out,
-                bounds=BETWEEN_ROLES,
+                bounds=BROKER_TO_SERVERS,
             ),
         )
         self._clients = self.watch(

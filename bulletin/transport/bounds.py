@@ -4,7 +4,7 @@ from typing import Final
 
 import attrs
 
-from bulletin.core.limits import FRAME_BYTES_MAX, PUBLICATION_BYTES_MAX, REQUEST_BYTES_CUT
+from bulletin.core.limits import FRAME_BYTES_MAX, MIB, PUBLICATION_BYTES_MAX, REQUEST_BYTES_CUT
 
 TOPIC_BYTES_MAX: Final = 65
 """A topic of a publication: a name, or the byte 0x00 and a name."""
@@ -25,6 +25,7 @@ class Bounds:
         without reading on (stopped, its window closed); then the connection is given up.
     :param handshake: milliseconds that a new connection has to finish its handshake.
     :param accept_queue: connections that wait to be accepted.
+    :param backlog_bytes: bytes of messages that wait in this process for a queue to have room; one message always may.
     """
 
     send_mark: int = 1000
@@ -34,10 +35,19 @@ class Bounds:
     patience: int = 3000
     handshake: int = 5000
     accept_queue: int = 512
+    backlog_bytes: int = 16 * MIB
 
 
 BETWEEN_ROLES: Final = Bounds()
 """For sockets between the project's own processes: they are few, and dead ones matter at once."""
+
+BROKER_TO_SERVERS: Final = Bounds(receive_mark=8)
+"""For the broker's port for servers.  A message of theirs has what a turn answered, up to a batch of 4 MiB, and a client that
+asks for long pages, or one that the broker had given up, makes many of them: what it cannot read yet should wait at
+the server."""
+
+SERVER_TO_BROKERS: Final = Bounds(send_mark=8)
+"""For a server's connections to the brokers: what waits there is bounded in bytes by ``backlog_bytes``."""
 
 FACING_CLIENTS: Final = Bounds(receive_mark=100, frame_bytes=REQUEST_BYTES_CUT, keepalive=10, patience=30_000)
 """For the port that clients send requests to."""

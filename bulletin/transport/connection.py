@@ -101,7 +101,7 @@ class Connection(ZmqConnection):
     :param turn_ended: called once after the messages of one turn of the reactor, if there were any.
     :param bounds: what the peers may do to it.
     :param identity: the socket's routing id, for tests and peers that need one.
-    :param max_backlog: messages that wait here, in order, while ZeroMQ's queue is full.
+    :param max_backlog: messages that wait here, in order, while ZeroMQ's queue is full; `Bounds` has how many bytes.
     :raises EndpointError: when it cannot listen or connect; nothing is left open then.
     """
 
@@ -138,6 +138,7 @@ class Connection(ZmqConnection):
         self._received = received
         self._turn_ended = turn_ended
         self._backlog: deque[Sequence[bytes]] = deque()
+        self._backlog_bytes = 0
         self._owned: list[OwnPath] = []
         self._auxiliaries: list[Connection] = []
         self.drained = True
@@ -347,10 +348,16 @@ class Connection(ZmqConnection):
             else:
                 self.counters.sent += 1
                 return
-        if not self._open or len(self._backlog) >= self.max_backlog:
+        size = sum(map(len, parts))
+        if (
+            not self._open
+            or len(self._backlog) >= self.max_backlog
+            or (self._backlog and self._backlog_bytes + size > self.bounds.backlog_bytes)
+        ):
             self.counters.dropped += 1
             raise Full("the peer does not take it, and the backlog is full")
         self._backlog.append(parts)
+        self._backlog_bytes += size
         self.counters.backlog = len(self._backlog)
 
     def _flush(self) -> None:
@@ -360,7 +367,7 @@ class Connection(ZmqConnection):
         try:
             while backlog:
                 self._send(backlog[0])
-                backlog.popleft()
+                self._backlog_bytes -= sum(map(len, backlog.popleft()))
                 self.counters.sent += 1
         except zmq.Again:
             pass
@@ -383,7 +390,7 @@ class Connection(ZmqConnection):
             return
         self._open = False
         self._backlog.clear()
-        self.counters.backlog = 0
+        self._backlog_bytes = self.counters.backlog = 0
         if self.read_scheduled is not None:
             if self.read_scheduled.active():
                 self.read_scheduled.cancel()

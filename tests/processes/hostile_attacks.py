@@ -7,7 +7,7 @@ and serve others is not its matter (`hostile_watch`).
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from random import Random
 
 import attrs
@@ -295,7 +295,7 @@ def replies_unread(arena: Arena, rng: Random) -> None:
 
 
 def pages_unread(arena: Arena, rng: Random) -> None:
-    """Thousands of requests for the longest page of history from a peer that never reads: replies of half a MiB each."""
+    """Thousands of requests for the longest page of history from peers that never read: replies of half a MiB each."""
     endpoint = arena.port("clients").endpoint
     with arena.socket(zmq.DEALER, endpoint) as socket:
         socket.send(_request("cadastrar canal", {"canal": "longo"}))
@@ -305,12 +305,16 @@ def pages_unread(arena: Arena, rng: Random) -> None:
             socket.send(_request("publicar mensagem", text))
             socket.recv()
     body = _request("listar historico", {"canal": "longo", "leitura": "local"})
-    with arena.socket(zmq.DEALER, endpoint, rcvhwm=1, rcvbuf=4096) as socket:
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(arena.socket(zmq.DEALER, endpoint, rcvhwm=1, rcvbuf=4096)) for _ in range(3)
+        ]
         end = time.monotonic() + 4
         for _ in range(3_000):
             if time.monotonic() > end:
                 break
-            _send(socket, body)
+            for socket in sockets:
+                _send(socket, body)
         time.sleep(max(0.0, end - time.monotonic()))
 
 

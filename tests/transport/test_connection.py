@@ -273,6 +273,31 @@ class Sending(Still):
         self.assertRaises(Full, dealer.send, b"x")
         self.assertEqual((dealer.counters.backlog, dealer.counters.dropped, dealer.counters.sent), (3, 2, 0))
 
+    def test_the_backlog_is_bounded_in_bytes_too(self):
+        """One message may wait, whatever its length."""
+        bounds = Bounds(backlog_bytes=1000)
+        dealer = Dealer(self.transport, connect=["tcp://127.0.0.1:1"], received=ignore, bounds=bounds)
+        dealer.send(bytes(2000))
+        self.assertRaises(Full, dealer.send, b"x")
+        self.assertEqual((dealer.counters.backlog, dealer.counters.dropped), (1, 1))
+
+    def test_what_went_out_makes_room_in_the_backlog(self):
+        bounds = Bounds(send_mark=1, backlog_bytes=1000)
+        dealer = Dealer(self.transport, connect=["inproc://peer"], received=ignore, bounds=bounds)
+        peer = self.transport.context.socket(zmq.DEALER)
+        peer.linger = 0
+        peer.set(zmq.RCVHWM, 1)
+        peer.bind("inproc://peer")
+        self.reactor.settle()
+        for _ in range(3):
+            with self.assertRaises(Full):
+                for _ in range(100):
+                    dealer.send(bytes(100))
+            self.assertEqual(dealer.counters.backlog, 10)
+            while dealer.counters.backlog:
+                self.assertEqual(peer.recv(), bytes(100))
+                dealer.doRead()
+
     def test_the_backlog_goes_out_in_order_once_there_is_room(self):
         """Whether or not the descriptor tells: the edge that says "writable" may have been taken by a read."""
         bounds = Bounds(send_mark=2)

@@ -105,7 +105,10 @@ class Dispatcher:
             self._meet(identity, message)
             return
         if isinstance(message, wire.Replies):
+            server = self._servers.get(identity)
             for reply in message.replies:
+                if server is not None and reply.result == wire.SUCCESS:
+                    server.replied(len(reply.body))
                 self._reply(reply)
         self._hear(identity, message)
 
@@ -363,18 +366,17 @@ class Dispatcher:
     def _rest(self, request: Pending) -> None:
         self._resting[request.id] = (self._now.monotonic + REST, request)
 
-    def _release(self, request: Pending) -> Server:
-        """Take a request out of the hands that it is in; whose they are."""
+    def _release(self, request: Pending) -> None:
+        """Take a request out of the hands that it is in."""
         assert request.holder is not None
         server = self._servers.get(request.holder)
         assert server is not None
         server.release(request)
-        return server
 
     def _answer(self, request: Pending, body: bytes) -> None:
         """The one answer of a request that was taken."""
         if request.holder is not None:
-            self._release(request).replied(len(body))
+            self._release(request)
         elif not self._waiting.discard(request):
             del self._resting[request.id]
         self._pending.remove(request)

@@ -14,7 +14,7 @@ from bulletin.core.wire import broker as broker_wire, peers as peer_wire, refere
 from bulletin.core.wire.broker import Replies, ToBroker
 from bulletin.core.wire.peers import PeerFrame
 from bulletin.core.wire.reference import Addressed
-from bulletin.transport.bounds import BETWEEN_ROLES
+from bulletin.transport.bounds import BETWEEN_ROLES, SERVER_TO_BROKERS
 from bulletin.transport.endpoints import EndpointError, parse_endpoint
 from bulletin.transport.traffic import Full
 
@@ -61,6 +61,7 @@ class Links:
                     transport,
                     connect=[endpoint],
                     received=_numbered(executor.from_broker, number),
+                    bounds=SERVER_TO_BROKERS,
                     max_backlog=REPLIES_WAITING,
                 ),
             )

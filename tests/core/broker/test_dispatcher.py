@@ -5,7 +5,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core import codec
 from bulletin.core.broker.dispatcher import DRAIN, OVERDUE, PATIENCE, REST, RUN
 from bulletin.core.broker.pending import OVERHEAD_BYTES, Bounds
-from bulletin.core.broker.servers import FORGET, SERVERS_MAX, WINDOW_REQUESTS, Standing
+from bulletin.core.broker.servers import (
+    FORGET,
+    SERVERS_MAX,
+    WINDOW_REPLY_BYTES,
+    WINDOW_REQUESTS,
+    Standing,
+)
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.limits import BATCH_BYTES_MAX, KIB, MIB, REQUEST_BYTES_MAX
 from bulletin.core.wire import broker as wire
@@ -143,6 +149,21 @@ class Turns(SynchronousTestCase):
 
 
 class Bounded(SynchronousTestCase):
+    def test_long_replies(self):
+        """A server whose replies are long is given few requests at a time, whatever it refuses besides."""
+        bench = Bench()
+        bench.ready(A, 7)
+        bench.ask()
+        (first,) = bench.take(A)
+        bench.reply(A, first, content=bytes(WINDOW_REPLY_BYTES // 8))
+        for number in range(40):
+            bench.ask(b"c%d" % number)
+        taken = bench.take(A)
+        self.assertEqual(len(taken), 8)
+        for request in taken:
+            bench.reply(A, request, wire.REFUSAL, b"no")
+        self.assertEqual(len(bench.take(A)), 8)
+
     def test_number(self):
         """Past the bound a client hears at once that there are too many; nothing is dropped."""
         bench = Bench(bounds=Bounds(requests=8))
