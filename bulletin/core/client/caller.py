@@ -68,7 +68,8 @@ class Ready:
 class _Call:
     """One request under way.
 
-    :param number: of the call; with the session it is the request's id.
+    :param number: of the call.
+    :param id: the request's.
     :param operation: what its reply must be a reply to.
     :param body: the bytes, the same in each sending.
     :param deadline: monotonic seconds.
@@ -81,6 +82,7 @@ class _Call:
     """
 
     number: int
+    id: str
     operation: Operation
     body: bytes
     deadline: float
@@ -126,6 +128,7 @@ class Caller:
         self._broker = 0
         self._number = 0
         self._calls: dict[str, _Call] = {}
+        self._ids: dict[int, str] = {}
         self._sends: list[ToBroker] = []
         self._finished: list[Finished] = []
         self.counters = Counters()
@@ -133,18 +136,32 @@ class Caller:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def call(self, request: requests.Write | requests.Query, timeout: float, now: Instant) -> int:
+    def next_id(self) -> str:
+        """An id that no request had, for one that may have to be sent again by a later call or process."""
+        self._number += 1
+        return f"{self._session}:{self._number}"
+
+    def call(
+        self,
+        request: requests.Write | requests.Query,
+        timeout: float,
+        now: Instant,
+        *,
+        id: str | None = None,  # noqa: A002 - the wire's own word
+    ) -> int:
         """Make a request.
 
         What the board would refuse for its content is refused here, without a word to it.
 
         :param timeout: seconds until it must have come to something.
+        :param id: of a request that was made before, to be settled; not of one under way.  None: a new one.
         :returns: the call's number, which its ``Finished`` will have.
         :raises ValueError: a text in it has lone surrogates: the caller's mistake.
         """
         self._number += 1
         number = self._number
-        request_id = f"{self._session}:{number}"
+        request_id = f"{self._session}:{number}" if id is None else id
+        assert request_id not in self._calls, "a request is made once at a time"
         body = requests.write(request, clock=self._clock.tick(), timestamp=now.wall, id=request_id)
         refusal = requests.read(body).request if self._room() else Refusal(Code.OVERLOADED)
         if isinstance(refusal, Refusal):
@@ -153,6 +170,7 @@ class Caller:
         self.counters.calls += 1
         call = _Call(
             number=number,
+            id=request_id,
             operation=requests.operation_of(request),
             body=body,
             deadline=now.monotonic + timeout,
@@ -160,12 +178,15 @@ class Caller:
             due=now.monotonic,
         )
         self._calls[request_id] = call
+        self._ids[number] = request_id
         self._send(call, now)
         return number
 
     def give_up(self, number: int) -> None:
         """Forget a call; what comes of it is not told any more."""
-        self._calls.pop(f"{self._session}:{number}", None)
+        request_id = self._ids.pop(number, None)
+        if request_id is not None:
+            del self._calls[request_id]
 
     def receive(self, broker: int, body: bytes, now: Instant) -> None:
         """A body came from a broker."""
@@ -191,13 +212,13 @@ class Caller:
         if isinstance(received.result, Refusal) and received.result.retry_after is not None:
             self._refused(call, received.result, received.sentence, now)
         else:
-            self._finish(request_id, call, received.result, received.sentence)
+            self._finish(call, received.result, received.sentence)
 
     def tick(self, now: Instant) -> None:
         """Time has passed: every 20 to 50 ms."""
-        for request_id, call in list(self._calls.items()):
+        for call in list(self._calls.values()):
             if call.deadline <= now.monotonic:
-                self._give_up(request_id, call)
+                self._give_up(call)
             elif call.due <= now.monotonic:
                 if call.unanswered:
                     self._broker = call.broker  # the one before is silent: new calls begin elsewhere, too
@@ -239,16 +260,17 @@ class Caller:
         elif call.unanswered:
             call.due = call.deadline
         else:
-            self._give_up(f"{self._session}:{call.number}", call)
+            self._give_up(call)
 
-    def _give_up(self, request_id: str, call: _Call) -> None:
+    def _give_up(self, call: _Call) -> None:
         if call.refused is None:
-            self._finish(request_id, call, Unreachable(), "")
+            self._finish(call, Unreachable(), "")
             return
         refusal, sentence = call.refused
         definite = refusal.definite and not call.in_doubt and not call.unanswered
-        self._finish(request_id, call, attrs.evolve(refusal, definite=definite), sentence)
+        self._finish(call, attrs.evolve(refusal, definite=definite), sentence)
 
-    def _finish(self, request_id: str, call: _Call, outcome: Outcome, sentence: str) -> None:
-        del self._calls[request_id]
+    def _finish(self, call: _Call, outcome: Outcome, sentence: str) -> None:
+        del self._calls[call.id]
+        del self._ids[call.number]
         self._finished.append(Finished(call.number, outcome, sentence))

@@ -8,7 +8,8 @@
     texts.py     what it says, in English and Portuguese
     show.py      how it says it: for a person, or one JSON object a line
     commands.py  a coroutine per command
-    service.py   sockets around a Caller and a Reader
+    link.py      sockets around a Caller and a Reader, for this and other roles that are clients
+    service.py   the process of a command
     process.py   foreground, standard output, exit status
 
 - Unlike the other roles it stays in the foreground without ``-n``, and leaves neither pid file nor log: it sets

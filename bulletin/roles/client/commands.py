@@ -20,8 +20,9 @@ from bulletin.core.wire.replies import (
     UserNames,
 )
 from bulletin.core.wire.requests import ReadLevel
+from bulletin.roles.client.link import without_effect
 from bulletin.roles.client.options import Options
-from bulletin.roles.client.service import DONE, Client, without_effect
+from bulletin.roles.client.service import DONE, Client
 from bulletin.roles.client.show import harmless
 from bulletin.roles.client.texts import Text
 

@@ -10,8 +10,9 @@ from zope.interface import provider
 
 from bulletin.roles import ending
 from bulletin.roles.client.commands import COMMANDS
+from bulletin.roles.client.link import Reach
 from bulletin.roles.client.options import WRONG_USAGE, Options
-from bulletin.roles.client.service import Client, Reach
+from bulletin.roles.client.service import Client
 from bulletin.roles.client.show import Console, Human, Json, Show
 from bulletin.roles.role import StartError
 

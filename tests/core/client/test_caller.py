@@ -30,8 +30,8 @@ class Bench:
             self.sent.extend((send.broker, send.body) for send in ready.sends)
             self.finished.extend(ready.finished)
 
-    def call(self, request=None, timeout=TIMEOUT):
-        number = self.caller.call(request or Login("ana"), timeout, self.now)
+    def call(self, request=None, timeout=TIMEOUT, id_=None):
+        number = self.caller.call(request or Login("ana"), timeout, self.now, id=id_)
         self.turn()
         return number
 
@@ -54,6 +54,36 @@ class Bench:
     @property
     def brokers(self):
         return [broker for broker, _ in self.sent]
+
+
+class Named(SynchronousTestCase):
+    def test_to_be_settled(self):
+        """A request keeps its id from one call, and one process, to the next."""
+        bench = Bench()
+        first = Bench().caller.next_id()
+        number = bench.call(id_=first)
+        self.assertEqual(requests.read(bench.sent[-1][1]).heading.id, first)
+        bench.answer()
+        self.assertEqual(bench.finished, [Finished(number, LoggedIn(existing=False))])
+        bench.call(id_=first)
+        bench.answer(LoggedIn(existing=True))
+        self.assertEqual(len(bench.finished), 2)
+
+    def test_no_id_twice(self):
+        """Neither by calls nor by those that were only drawn."""
+        caller = Bench().caller
+        drawn = [caller.next_id(), caller.next_id()]
+        bench = Bench()
+        bench.caller = caller
+        bench.call()
+        self.assertNotIn(requests.read(bench.sent[-1][1]).heading.id, drawn)
+
+    def test_given_up_by_number(self):
+        """Whatever its id: what comes of it is not told."""
+        bench = Bench()
+        bench.caller.give_up(bench.call(id_="mine"))
+        bench.answer()
+        self.assertEqual((bench.finished, len(bench.caller)), ([], 0))
 
 
 class Answered(SynchronousTestCase):

@@ -14,8 +14,9 @@ from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire.publications import HEADS_TOPIC
 from bulletin.core.wire.requests import ReadLevel
 from bulletin.roles.client.commands import COMMANDS
+from bulletin.roles.client.link import Reach
 from bulletin.roles.client.options import COMMANDS as LISTED, Options
-from bulletin.roles.client.service import Client, Reach
+from bulletin.roles.client.service import Client
 from bulletin.roles.client.show import Console, Human, Json
 from tests.roles.client.board import WALL, FakeBoard, MemorySockets, Screen
 

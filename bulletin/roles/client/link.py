@@ -1,0 +1,258 @@
+"""What a role that is a client of the board talks to it with: sockets and a timer around a Caller and a Reader."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bulletin.core.client.caller import Caller, Finished, Unreachable
+from bulletin.core.client.reader import Event, Reader
+from bulletin.core.client.streams import Stream
+from bulletin.core.clocks.lamport import LamportClock
+from bulletin.core.errors import Refusal
+from bulletin.core.wire.publications import HEADS_TOPIC, topic_of
+from bulletin.core.wire.replies import Result
+from bulletin.core.wire.requests import Query, Write
+from bulletin.transport.traffic import Full
+
+if TYPE_CHECKING:
+    from bulletin.roles.role import Role
+    from bulletin.transport.sockets import Dealer, Subscriber
+
+TICK_SECONDS: Final = 0.025
+
+SESSION_BYTES: Final = 8
+
+BACKLOG: Final = 256
+"""Requests that wait for a connection to one broker; what is above is sent again when its turn comes."""
+
+AnyResult = TypeVar("AnyResult", bound=Result)
+
+_log = Logger()
+
+
+class Refused(Exception):
+    """The board refused a request.
+
+    :param refusal: the catalogue's.
+    :param sentence: the board's own.
+    """
+
+    def __init__(self, refusal: Refusal, sentence: str) -> None:
+        super().__init__(refusal.word)
+        self.refusal = refusal
+        self.sentence = sentence
+
+
+class NoAnswer(Exception):
+    """Nobody answered in time.
+
+    :param write: whether the request may have changed something.
+    """
+
+    def __init__(self, *, write: bool) -> None:
+        super().__init__("no answer")
+        self.write = write
+
+
+def without_effect(refusal: Refusal) -> Refusal:
+    """The refusal of a request that changes nothing, whatever became of it."""
+    return attrs.evolve(refusal, definite=True)
+
+
+@attrs.frozen
+class Reach:
+    """Whom a client talks to, and how long it waits.
+
+    :param brokers: endpoints of the brokers' clients' sides.
+    :param proxies: endpoints of the proxies' subscribers' sides.
+    :param timeout: seconds until a request must have been answered.
+    """
+
+    brokers: tuple[str, ...]
+    proxies: tuple[str, ...]
+    timeout: float
+
+
+class Link:
+    """Requests that are certain, and streams that are complete, for a role.
+
+    :param role: whose sockets, timers and clocks these are; its ``open`` calls :meth:`open`.
+    :param reach: the board.
+    :param random_bytes: in place of the system's randomness, in tests.
+    """
+
+    def __init__(
+        self, role: "Role", reach: Reach, *, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self.reach = reach
+        self.clock = LamportClock()
+        """The process's Lamport clock."""
+        self.caller = Caller(random_bytes(SESSION_BYTES).hex(), len(reach.brokers), self.clock)
+        self.reader: Reader | None = None
+        """What follows streams, once :meth:`follow` was called."""
+        self.closed = False
+        """Nothing is told to anybody any more."""
+        self._role = role
+        self._heard: Callable[[Event], object] | None = None
+        self._turn_ended: Callable[[], object] | None = None
+        self._dealers: list[Dealer] = []
+        self._subscriber: Subscriber | None = None
+        self._waiting: dict[int, Callable[[Finished], object]] = {}
+        self._carrying_out = False
+
+    def open(
+        self,
+        *,
+        heard: Callable[[Event], object] | None = None,
+        turn_ended: Callable[[], object] | None = None,
+    ) -> None:
+        """Connect to the brokers; requests can be made.
+
+        :param heard: gets what happens in the streams; see :class:`~bulletin.core.client.reader.Reader`.
+        :param turn_ended: called whenever all that came in was told.
+        """
+        self._heard = heard
+        self._turn_ended = turn_ended
+        role = self._role
+        for number, endpoint in enumerate(self.reach.brokers):
+            dealer = role.sockets.Dealer(
+                role.transport,
+                connect=(endpoint,),
+                received=partial(self._received, number),
+                turn_ended=self._carry_out,
+                max_backlog=BACKLOG,
+            )
+            self._dealers.append(role.watch(f"broker {number}", dealer))
+        role.every(TICK_SECONDS, self._tick)
+
+    def close(self) -> None:
+        """Tell nobody anything any more; the sockets are the role's to close."""
+        self.closed = True
+        self._heard = None
+
+    async def ask(
+        self,
+        request: Write | Query,
+        expected: type[AnyResult],
+        *,
+        id: str | None = None,  # noqa: A002 - the wire's own word
+    ) -> AnyResult:
+        """Make a request, and wait for what it comes to.
+
+        :param expected: the type of its result.
+        :param id: see :meth:`~bulletin.core.client.caller.Caller.call`.
+        :raises Refused: an ``erro`` reply; to what changes nothing it is always definite.
+        :raises NoAnswer: none at all.
+        """
+        answered: Deferred[Finished] = Deferred()
+        self.call(request, answered.callback, id=id)
+        finished = await answered
+        outcome = finished.outcome
+        write = isinstance(request, Write)
+        if isinstance(outcome, Unreachable):
+            raise NoAnswer(write=write)
+        if isinstance(outcome, Refusal):
+            raise Refused(outcome if write else without_effect(outcome), finished.sentence)
+        assert isinstance(outcome, expected), "the caller has seen to it"
+        return outcome
+
+    def call(
+        self,
+        request: Write | Query,
+        then: Callable[[Finished], object],
+        *,
+        id: str | None = None,  # noqa: A002 - the wire's own word
+    ) -> None:
+        """Make a request; ``then`` gets what it comes to, later or at once."""
+        number = self.caller.call(request, self.reach.timeout, self._role.now(), id=id)
+        self._waiting[number] = then
+        self._carry_out()
+
+    def follow(self, stream: Stream, *, since: int | None = None, last: int = 0) -> None:
+        """Subscribe to a stream, then read its history: every post comes out once and in order.
+
+        :param since: begin after this ``seq``.
+        :param last: without that: begin with so many of the newest posts.
+        """
+        role = self._role
+        if self.reader is None:
+            self.reader = Reader(role.now())
+        if self._subscriber is None:
+            subscriber = role.sockets.Subscriber(
+                role.transport,
+                connect=self.reach.proxies,
+                received=self._published,
+                turn_ended=self._carry_out,
+            )
+            self._subscriber = role.watch("publications", subscriber)
+            self._subscriber.subscribe(HEADS_TOPIC)
+        self._subscriber.subscribe(topic_of(stream.name))
+        self.reader.follow(stream, role.now(), since=since, last=last)
+        self._carry_out()
+
+    def leave(self, stream: Stream) -> None:
+        """Unsubscribe from a stream."""
+        assert self._subscriber is not None
+        assert self.reader is not None
+        self._subscriber.unsubscribe(topic_of(stream.name))
+        self.reader.leave(stream)
+
+    def _received(self, broker: int, parts: list[bytes]) -> None:
+        if len(parts) == 1:
+            self.caller.receive(broker, parts[0], self._role.now())
+
+    def _published(self, topic: bytes, body: bytes) -> None:
+        if self.reader is not None:
+            self.reader.publication(topic, body, self._role.now())
+
+    def _tick(self) -> None:
+        now = self._role.now()
+        self.caller.tick(now)
+        if self.reader is not None:
+            self.reader.tick(now)
+        self._carry_out()
+
+    def _carry_out(self) -> None:
+        """Do what the two say, and what follows from it, until there is nothing."""
+        if self._carrying_out:
+            return
+        self._carrying_out = True
+        try:
+            while not self.closed and (self._carry_out_calls() or self._carry_out_reader()):
+                pass
+        finally:
+            self._carrying_out = False
+        if self._turn_ended is not None and not self.closed:
+            self._turn_ended()
+
+    def _carry_out_calls(self) -> bool:
+        ready = self.caller.ready()
+        for send in ready.sends:
+            try:
+                self._dealers[send.broker].send(send.body)
+            except Full:
+                # Counted there, and sent again in its turn.
+                _log.debug("A broker takes nothing at the moment.")
+        for finished in ready.finished:
+            self._waiting.pop(finished.call)(finished)
+        return bool(ready)
+
+    def _carry_out_reader(self) -> bool:
+        if self.reader is None:
+            return False
+        ready = self.reader.ready()
+        for fetch in ready.fetches:
+            self.call(fetch.request, partial(self._fetched, fetch.stream))
+        for event in ready.events:
+            if self._heard is not None:
+                self._heard(event)
+        return bool(ready)
+
+    def _fetched(self, stream: Stream, finished: Finished) -> None:
+        if self.reader is not None:
+            self.reader.fetched(stream, finished.outcome, self._role.now())
