@@ -305,7 +305,7 @@ class Publications(Loopback):
                 if next(looks) % 500 == 0:
                     publisher.publish(b"t", body)
                 with contextlib.suppress(zmq.Again):
-                    while not quick.recv_multipart(zmq.NOBLOCK)[1] == body:
+                    while quick.recv_multipart(zmq.NOBLOCK)[1] != body:
                         pass
                     return True
                 return False
