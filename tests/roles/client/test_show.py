@@ -109,16 +109,6 @@ class ForPeople(SynchronousTestCase):
         self.assertEqual(len(lines), 18)
         self.assertFalse([line for line in lines if "\x1b" in line])
 
-    def test_texts(self):
-        """Each sentence has the same places in both languages, and is not the same in both."""
-        for text in Text:
-            english, portuguese = text.value
-            places = [
-                sorted(part.partition("}")[0] for part in one.split("{")[1:]) for one in (english, portuguese)
-            ]
-            self.assertEqual(*places)
-            self.assertNotEqual(english, portuguese)
-
     def test_refusals(self):
         """The sentence in the person's language; and whether it may have taken effect."""
         self.assertEqual(refusal_words(Refusal(Code.NO_SUCH_CHANNEL), "", "en"), "There is no such channel.")
