@@ -6,6 +6,7 @@ checkpointed at the same time could corrupt the WAL; there is no need to, whatev
 waited for: the directory is locked, so whoever gets it has found a bug.
 """
 
+import os
 import struct
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ def create(path: Path, record: HardRecord, name: str, vfs: str | None = None) ->
     :raises apsw.Error: the same.
     """
     with coming(path) as draft:
+        # SQLite gives its journals the mode of the database.
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = apsw.Connection(str(draft), vfs=vfs)
         try:
             connection.pragma("auto_vacuum", 0)

@@ -1,5 +1,6 @@
 """A role's data directory: used by one process at a time, its small files replaced as a whole."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -14,14 +15,16 @@ class DirectoryLock:
     """Keeps a directory to one process.
 
     The kernel drops the lock with the process, however it ends; a child that was forked keeps it.  So nothing is ever
-    left behind that would have to be removed by hand.
+    left behind that would have to be removed by hand.  A directory in which nothing was put meanwhile is left as it was
+    found: without the lock's file, or not there at all.
 
-    :param directory: made where it does not exist.
+    :param directory: made where it does not exist, for this user only.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._descriptor: int | None = None
+        self._made: list[Path] = []
 
     def acquire(self) -> None:
         """Take the lock.
@@ -29,11 +32,17 @@ class DirectoryLock:
         :raises StoreBusy: another process has it.
         :raises StoreError: the directory cannot be used.
         """
+        while not self._take():
+            pass  # another process has let go, and removed the file, between the two calls
+
+    def _take(self) -> bool:
+        """Open the file and lock it; False: it is not the directory's any more."""
         path = self._directory / LOCK_NAME
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._make()
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
+            self._remove_made()
             raise StoreError(f"{self._directory} cannot be used for data: {error.strerror}.") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,13 +53,36 @@ class DirectoryLock:
                     f"{self._directory} is in use by another process; stop it, or choose another --data."
                 ) from error
             raise StoreError(f"{self._directory} cannot be locked: {error.strerror}.") from error
+        if not os.fstat(descriptor).st_nlink:
+            os.close(descriptor)
+            return False
         self._descriptor = descriptor
+        return True
 
     def release(self) -> None:
         """Let others have it; nothing happens where it is not held."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._descriptor is None:
+            return
+        with contextlib.suppress(OSError):  # a directory that cannot be read or changed is left as it is
+            if os.listdir(self._directory) == [LOCK_NAME]:
+                (self._directory / LOCK_NAME).unlink()
+                self._remove_made()
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def _make(self) -> None:
+        missing = [path for path in (self._directory, *self._directory.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(0o700 if path == self._directory else 0o777, exist_ok=True)
+            self._made.append(path)
+
+    def _remove_made(self) -> None:
+        """Remove what this object has made, as far as it is empty."""
+        while self._made:
+            try:
+                self._made.pop().rmdir()
+            except OSError:
+                self._made.clear()
 
 
 def replace_durably(path: Path, data: bytes) -> None:

@@ -20,12 +20,28 @@ DATABASE: Final = "board.sqlite"
 HARD_STATE: Final = "hard-state"
 BALLAST: Final = "ballast"
 
+OPENING_SECONDS: Final = 60.0
+READ_BYTES_A_SECOND: Final = 8 * MIB
+"""What a slow disk gives, with the checks that a start makes."""
+
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(error: OSError) -> bool:
     """Whether an error says that there is no room."""
     return error.errno in _FULL
+
+
+def opening_seconds(directory: Path) -> float:
+    """How long opening a server's directory may take at most.
+
+    A start reads the end of the log, the tables that stay small, and a WAL; the whole database is the bound for them.
+    """
+    held = 0
+    for path in directory.glob(DATABASE + "*"):
+        with contextlib.suppress(FileNotFoundError):
+            held += path.stat().st_size
+    return OPENING_SECONDS + held / READ_BYTES_A_SECOND
 
 
 @contextlib.contextmanager

@@ -1,4 +1,6 @@
+import fcntl
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +50,47 @@ class DirectoryLockTests(SynchronousTestCase):
             holder.kill()
             holder.communicate()
         self.acquire()
+
+    def test_a_directory_in_which_nothing_was_put_is_left_as_it_was_found(self):
+        self.acquire().release()
+        self.assertFalse(self.directory.parent.exists())
+        self.directory.mkdir(parents=True)
+        self.acquire().release()
+        self.assertEqual(list(self.directory.iterdir()), [])
+
+    def test_a_directory_with_something_in_it_stays(self):
+        lock = self.acquire()
+        (self.directory / "data").touch()
+        lock.release()
+        self.assertEqual(sorted(path.name for path in self.directory.iterdir()), ["data", "lock"])
+
+    def test_parents_in_which_something_is_stay(self):
+        lock = self.acquire()
+        (self.directory.parent / "other").touch()
+        lock.release()
+        self.assertEqual([path.name for path in self.directory.parent.iterdir()], ["other"])
+
+    def test_a_file_that_was_removed_before_it_was_locked_is_no_lock(self):
+        """Another process releases, and removes the file, between our opening and our locking it."""
+        first, lock = self.acquire(), DirectoryLock(self.directory)
+        self.addCleanup(lock.release)
+        flock, opened = fcntl.flock, []
+
+        def late(descriptor, how):
+            opened.append(descriptor)
+            if len(opened) == 1:
+                first.release()
+            flock(descriptor, how)
+
+        self.patch(fcntl, "flock", late)
+        lock.acquire()
+        self.assertEqual(len(opened), 2)
+        self.assertRaises(StoreBusy, self.acquire)
+        self.assertTrue((self.directory / "lock").exists())
+
+    def test_it_is_this_user_s_alone(self):
+        self.acquire()
+        self.assertEqual(stat.S_IMODE(self.directory.stat().st_mode), 0o700)
 
     def test_a_directory_that_cannot_be_made(self):
         self.directory.parent.write_text("a file is in the way")

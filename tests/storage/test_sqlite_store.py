@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -213,3 +214,5 @@ class OptionsTests(SynchronousTestCase):
             sorted(path.name for path in disk.directory.iterdir()),
             ["ballast", "board.sqlite", "board.sqlite-shm", "board.sqlite-wal", "hard-state", "lock"],
         )
+        modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in disk.directory.iterdir()}
+        self.assertEqual(modes, dict.fromkeys(modes, "0o600"))

@@ -70,6 +70,7 @@ class Formation:
         self._found: FoundingDocument | None = None
         self._founding = False
         self._registered = False
+        self._outside = False
         self._rank: int | None = None
         self._nonce = 0
         self._asked_at = float("-inf")
@@ -163,15 +164,28 @@ class Formation:
             self._founding = True
             self._found = document
             return
+        self._outside = True
+        names = [member.name for member in document.members]
+        if self._name in names:
+            self._notices.repeat(
+                "other disk",
+                f"the member {self._name} of the cluster has another disk than this empty directory, which is a new"
+                " server and waits until it is made a member: stop it, and start it with the directory of that member",
+                now,
+                urgent=True,
+            )
+            return
         self._notices.repeat(
             "not named",
-            f"the cluster was founded without this server: {', '.join(m.name for m in document.members)} are its"
-            f" members; {self._name} waits until it is made one",
+            f"the cluster was founded without this server: {', '.join(names)} are its members; {self._name} waits"
+            " until it is made one",
             now,
             urgent=True,
         )
 
     def _explain(self, now: Instant) -> None:
+        if self._outside:
+            return  # there is a cluster; that this server is none of it was said
         if self.reference_heard(now):
             self._notices.repeat(
                 "waits", f"{self._name} is empty and waits until {self._expect} servers have registered", now

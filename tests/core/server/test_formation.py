@@ -87,11 +87,31 @@ class FormationTests(SynchronousTestCase):
         self.assertEqual(self.formation.document, founding)
 
     def test_a_document_that_does_not_name_it_is_waited_out_and_said_so(self) -> None:
+        self.formation = Formation("s9", ENDPOINT, ME, 3, None, self.notices)
         for _ in range(3):
             self.answer(self.ask(), RankReply(1, document(OTHER).encode()))
         self.assertIsNone(self.formation.take())
         said = [event.text for event in self.notices.take() if "without this server" in event.text]
         self.assertEqual(len(said), 1)
+
+    def test_an_empty_disk_under_a_member_s_name_is_told_so_and_nothing_else(self) -> None:
+        """The document has the name ``s1``, with another disk's id."""
+        for _ in range(30):
+            self.answer(self.ask(), RankReply(1, document(OTHER).encode()))
+        self.assertIsNone(self.formation.take())
+        said = [event.text for event in self.notices.take()]
+        self.assertGreater(len(said), 1)
+        for text in said:
+            self.assertTrue(text.startswith("the member s1 of the cluster has another disk"), text)
+
+    def test_a_server_outside_does_not_say_that_it_waits_for_others_to_register(self) -> None:
+        self.formation = Formation("s9", ENDPOINT, ME, 3, None, self.notices)
+        for _ in range(30):
+            self.answer(self.ask(), RankReply(4, document(OTHER).encode()))
+        said = [event.text for event in self.notices.take()]
+        self.assertGreater(len(said), 1)
+        for text in said:
+            self.assertIn("was founded without this server: s1 are its members", text)
 
     def test_a_damaged_document_is_none(self) -> None:
         self.answer(self.ask(), RankReply(1, b"\x93abc"))
