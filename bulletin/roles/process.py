@@ -3,9 +3,11 @@
 from typing import Any
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.usage import Options
 
 from bulletin.roles import ending
+from bulletin.roles.notify import Notifier
 from bulletin.roles.orphan import watch_parent
 from bulletin.roles.role import Role, StartError
 
@@ -13,16 +15,23 @@ from bulletin.roles.role import Role, StartError
 class Process(MultiService):
     """Runs one role: SIGTERM and SIGINT are a clean stop with status 0, and it ends with the board that started it.
 
+    Whoever runs it as a service is told how it is (:mod:`bulletin.roles.notify`).
+
     :param role: what runs.
     :param daemon: whether twistd goes into the background.  Then what cannot start has to raise: the process that
         waits for the start would wait for ever for one that merely exits.
     :param reactor: in place of the global one, in tests.
+    :param notifier: in place of the environment's, in tests.
     """
 
-    def __init__(self, role: Role, *, daemon: bool, reactor: Any = None) -> None:
+    def __init__(
+        self, role: Role, *, daemon: bool, reactor: Any = None, notifier: Notifier | None = None
+    ) -> None:
         super().__init__()
         self.daemon = daemon
         self._reactor = reactor
+        self._role = role
+        self._notifier = notifier
         role.setServiceParent(self)
 
     def startService(self) -> None:
@@ -35,14 +44,31 @@ class Process(MultiService):
             from twisted.internet import reactor  # noqa: PLC0415 - importing it chooses it
 
             self._reactor = reactor
+        if self._notifier is None:
+            self._notifier = Notifier()
         ending.stop_on_signals(self._reactor)
+        self._notifier.opening(self._role.opening_seconds())
         try:
             super().startService()
         except StartError:
             if self.daemon:
                 raise
             raise SystemExit(ending.FAILED) from None
+        self._notifier.opened(self._reactor, lambda: self._role.health().reason)
         watch_parent(self._reactor)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the role; fires when all is closed."""
+        notifier = self._notifier
+        if notifier is None:
+            return maybeDeferred(super().stopService)
+        notifier.stopping()
+
+        def ended(result: Any) -> Any:
+            notifier.closed()
+            return result
+
+        return maybeDeferred(super().stopService).addBoth(ended)
 
 
 def in_process(role: Role, options: Options) -> Process:

@@ -80,6 +80,10 @@ class Role(Service):
 
     # What subclasses say
 
+    def opening_seconds(self) -> float:
+        """How long `open` may keep the reactor at most, where that is long; 0: it does not."""
+        return 0.0
+
     def open(self) -> None:
         """Make the sockets and start the timers; what was made is closed again if this raises."""
 

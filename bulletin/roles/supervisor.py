@@ -15,6 +15,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from bulletin.roles import ending
+from bulletin.roles.notify import Notifier
 from bulletin.roles.options import DIRECTORY, Mistake, Option, RoleOptions, integer
 from bulletin.roles.supervision import logs
 from bulletin.roles.supervision.layout import (
@@ -164,6 +165,7 @@ class Board(Service):
     :param processes: in place of :class:`Processes`, in tests.
     :param ask: in place of a :class:`Probe`'s ``ask``, in tests.
     :param write: in place of the terminal, in tests.
+    :param notifier: in place of the environment's, in tests.
     """
 
     def __init__(
@@ -174,8 +176,10 @@ class Board(Service):
         processes: Callable[..., Any] = Processes,
         ask: Callable[..., Deferred[Health]] | None = None,
         write: Callable[[str], object] = write_to_terminal,
+        notifier: Notifier | None = None,
     ) -> None:
         self._setting = setting
+        self._notifier = notifier
         self._reactor = reactor
         self._make_processes = processes
         self._ask = ask
@@ -195,6 +199,8 @@ class Board(Service):
 
             self._reactor = reactor
             ending.stop_on_signals(reactor)
+        if self._notifier is None:
+            self._notifier = Notifier()
         if self._ask is None:
             self._ask = Probe(self._reactor).ask
         remember(setting.directory, setting.founded)
@@ -209,10 +215,21 @@ class Board(Service):
         self._say(f"Starting a board of {servers} in {self._shown_directory()} …")
         self._policy = Policy(self._roles, self._reactor.seconds())
         self._loop(self._tick, TICK_SECONDS)
+        self._notifier.opened(self._reactor, self.status)
+
+    def status(self) -> str:
+        """How its roles are, in one sentence."""
+        children = self._policy.children
+        ready = sum(child.ready for child in children)
+        leader = self._policy.leader
+        leads = "no server leads" if leader is None else f"{leader} leads"
+        return f"{ready} of {len(children)} roles are ready; {leads}."
 
     def stopService(self) -> Deferred[None]:
         """Stop all children; fires when none is left."""
         super().stopService()
+        assert self._notifier is not None
+        self._notifier.stopping()
         self._policy.stop(self._reactor.seconds())
         self._carry_out()
         return self._finished
@@ -267,6 +284,8 @@ class Board(Service):
     def _finish(self) -> None:
         for loop in self._loops:
             loop.stop()
+        assert self._notifier is not None
+        self._notifier.closed()
         self._finished.callback(None)
 
     def _ask_one(self, name: str, pid: int) -> None:

@@ -99,6 +99,13 @@ class BoardTests(SynchronousTestCase):
         for pid in self.processes.running.values():
             self.assertIn(str(pid), page)
 
+    def test_how_its_roles_are_in_one_sentence(self):
+        self.assertEqual(self.board.status(), "0 of 5 roles are ready; no server leads.")
+        self.become_ready()
+        self.assertEqual(self.board.status(), "5 of 5 roles are ready; server2 leads.")
+        self.processes.end("server2", Death(None, signal.SIGKILL))
+        self.assertEqual(self.board.status(), "4 of 5 roles are ready; no server leads.")
+
     def test_the_page_does_not_wait_for_ever(self):
         self.clock.pump([0.5] * int(2 * SCREEN_AFTER + 1))
         self.assertIn("No server leads yet.", self.lines[-1])

@@ -17,6 +17,7 @@ from bulletin.roles.role import Role, StartError
 from bulletin.roles.server.executor import Executor
 from bulletin.roles.server.links import Links
 from bulletin.roles.server.metrics import samples_of
+from bulletin.storage.server_directory import opening_seconds
 from bulletin.storage.sqlite_store import SqliteStore
 from bulletin.storage.store import Failed, Opened, Store, StoreError, StoreFull
 from bulletin.web.health import Health
@@ -90,6 +91,7 @@ class Server(Role):
     ) -> None:
         super().__init__(**arguments)
         self._wiring = wiring
+        self._data = data
         self._settings = Settings(
             name=wiring.name,
             endpoint=wiring.advertise,
@@ -112,6 +114,10 @@ class Server(Role):
         """The server's core, while it runs."""
         assert self._executor is not None
         return self._executor.replica
+
+    def opening_seconds(self) -> float:
+        """As long as its disk may take to be read."""
+        return opening_seconds(self._data)
 
     def open(self) -> None:
         """Open the disk, then the sockets.
