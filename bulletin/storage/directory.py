@@ -64,8 +64,9 @@ class DirectoryLock:
         if self._descriptor is None:
             return
         with contextlib.suppress(OSError):  # a directory that cannot be read or changed is left as it is
-            if os.listdir(self._directory) == [LOCK_NAME]:
-                (self._directory / LOCK_NAME).unlink()
+            lock = self._directory / LOCK_NAME
+            if [*self._directory.iterdir()] == [lock]:
+                lock.unlink()
                 self._remove_made()
         os.close(self._descriptor)
         self._descriptor = None
