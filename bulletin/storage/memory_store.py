@@ -6,7 +6,7 @@ that were only applied since the last sync are lost, as in a power cut.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bulletin.core.board.chain import chain_start
@@ -137,6 +137,8 @@ class MemoryDisk:
         self.unsynced: Final[list[Write]] = []
         """The writes by which the two differ."""
         self.in_use = False
+        self.learnt: dict[bytes, str] = {}
+        """Where fellow servers are; advice, which a power cut may leave or not: here it does."""
 
     def write(self, writes: Sequence[Write], record: HardRecord | None) -> None:
         """One transaction, synced where there is a new hard state."""
@@ -198,7 +200,7 @@ class MemoryStore:
         record = judge(disk.record, disk.record, 0, "memory", alone=alone).record
         disk.write((), record)
         if document is None:
-            return Opened(record.member, None, None)
+            return Opened(record.member, None, None, learnt=disk.learnt)
         marks = tables.marks
         assert marks is not None
         before = tables.log[marks.applied - 1] if marks.applied else None
@@ -218,7 +220,7 @@ class MemoryStore:
             tuple(sorted(tables.incarnations.items())),
             record.trusted_from or None,
         )
-        return Opened(record.member, restored, tables.board(document, marks))
+        return Opened(record.member, restored, tables.board(document, marks), learnt=disk.learnt)
 
     def found(self, document: FoundingDocument, done: Callable[[Restored, RestoredBoard], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.found`."""
@@ -321,6 +323,12 @@ class MemoryStore:
         if not self._stopped:
             entries = self._disk.written.log[fetch.first - 1 : fetch.last]
             self._call_from_thread(done, take(entries, lambda entry: len(entry.body), fetch.bytes_max)[0])
+
+    def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.remember`."""
+        if not self._stopped:
+            self._disk.learnt = dict(learnt)
+            self._call_from_thread(done, None)
 
     def close(self, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.close`."""

@@ -1,6 +1,6 @@
 """A server's directory: what is in it, and how a database comes into it whole.
 
-Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; and ``ballast``, a reserve for the day on
+Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; ``fellows``, where the other servers were last; and ``ballast``, a reserve for the day on
 which the disk is full: it is given up then, so that the next start has the room to fold the WAL into the
 database and to say what is the matter.
 """
@@ -19,6 +19,7 @@ from bulletin.storage.store import StoreError, StoreFull
 DATABASE: Final = "board.sqlite"
 HARD_STATE: Final = "hard-state"
 BALLAST: Final = "ballast"
+LEARNT: Final = "fellows"
 
 OPENING_SECONDS: Final = 60.0
 READ_BYTES_A_SECOND: Final = 8 * MIB
@@ -89,6 +90,11 @@ class ServerDirectory:
     def hard_state(self) -> Path:
         """The hard-state file's name."""
         return self.path / HARD_STATE
+
+    @property
+    def learnt(self) -> Path:
+        """The name of the file that keeps where fellow servers are."""
+        return self.path / LEARNT
 
     def beside_database(self) -> tuple[Path, ...]:
         """Files that are only there where there was a database."""

@@ -1,7 +1,7 @@
 """The store on a disk: a directory with a SQLite database and a hard-state file, a writer's thread and a reader's."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from bulletin.storage.batch import Batch, Write
 from bulletin.storage.directory import replace_durably
 from bulletin.storage.hard_state import HardRecord, HardStateFile, HardStateOpener
 from bulletin.storage.history import Located, read_entries, read_page
+from bulletin.storage.learnt import read_learnt, write_learnt
 from bulletin.storage.log_tail import LogTail
 from bulletin.storage.reader import Reader
 from bulletin.storage.records import Damaged
@@ -178,7 +179,7 @@ class SqliteStore:
             node = restored(log, verdict.record, board.marks.applied, incarnations)
             self._begin(log, board)
             self._scrub(log)
-        return Opened(record.member, node, board, verdict.notes)
+        return Opened(record.member, node, board, verdict.notes, read_learnt(self._directory.learnt))
 
     def _judge(self, record: HardRecord, *, alone: bool) -> tuple[HardStateFile, Verdict]:
         """Hold the database's hard state against the file's, which is made anew where it is missing."""
@@ -330,6 +331,12 @@ class SqliteStore:
         assert self._reader is not None
         assert self._identity is not None, "the server is empty"
         self._reader.submit(partial(read_entries, identity=self._identity, fetch=fetch), done)
+
+    def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.remember`."""
+        assert self._reader is not None
+        path = self._directory.learnt
+        self._reader.submit(lambda _: write_learnt(path, learnt), done)
 
     def close(self, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.close`."""

@@ -4,7 +4,7 @@ Every method is called in the reactor's thread and returns at once.  Every ``don
 thread too (through the ``call_from_thread`` that the store was made with), in the order of the calls of its method.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import attrs
@@ -63,6 +63,7 @@ class Opened:
     :param member: the random id on this disk, 16 bytes; made and synced when the directory was new.
     :param restored: the log and the hard state; None while the server is empty (no founding document yet).
     :param board: the tables; None while the server is empty.
+    :param learnt: where fellow servers are, by member id, as :meth:`Store.remember` was told last.
     :param notes: what an operator should know of this start, one sentence each; most often none.
     """
 
@@ -70,6 +71,7 @@ class Opened:
     restored: Restored | None
     board: RestoredBoard | None
     notes: tuple[str, ...] = ()
+    learnt: Mapping[bytes, str] = attrs.Factory(dict)
 
 
 class Store(Protocol):
@@ -107,6 +109,12 @@ class Store(Protocol):
 
         Fewer come, or none, where the log ends before ``fetch.last`` (it may have been truncated meanwhile, and
         entries whose write is not done are not there yet), or where they are very many.
+        """
+
+    def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:
+        """Keep where fellow servers are, for :attr:`Opened.learnt` of the next start.
+
+        It is advice: not synced, and gone where the file is damaged.  ``done`` gets why it could not be kept, or None.
         """
 
     def close(self, done: Callable[[], None]) -> None:

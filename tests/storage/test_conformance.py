@@ -68,6 +68,16 @@ class Conformance:
         numbers = [self.reopen().restored.incarnation for _ in range(3)]
         self.assertEqual(numbers, [2, 3, 4])
 
+    def test_where_fellows_are_is_kept_for_the_next_start(self):
+        self.assertEqual(self.disk.start().learnt, {})
+        self.disk.found(self.reopen().member)
+        learnt = {fellow: f"tcp://10.0.0.{number}:1" for number, fellow in enumerate(self.disk.fellows)}
+        answers = []
+        self.disk.store.remember(learnt, answers.append)
+        self.disk.loop.run(lambda: answers)
+        self.assertEqual(answers, [None])
+        self.assertEqual(self.reopen().learnt, learnt)
+
     def test_a_directory_is_one_process_s(self):
         self.disk.start()
         second = self.disk.make()

@@ -313,8 +313,23 @@ class Coordinator:
             request.user, request.member, empty=request.cluster is None, now=self._now
         )
         self._found()
-        wants = known and request.member is not None and request.cluster is None
+        if request.cluster is not None and known:
+            return HeartbeatReply(known, None, self._members())
+        wants = known and request.member is not None
         return HeartbeatReply(known, self._document_bytes if wants else None)
+
+    def _members(self) -> tuple[ListedServer, ...]:
+        """Where each member of the cluster said last that it is, be it alive or silent; nobody else is in it.
+
+        Who has a member's name and another disk was not registered: see :meth:`_may_register`.
+        """
+        members = () if self._document is None else self._document.members
+        registered = ((member, self._liveness.get(member.name)) for member in members)
+        return tuple(
+            ListedServer(member.name, member.rank, entry.endpoint, entry.member)
+            for member, entry in registered
+            if entry is not None and entry.member == member.member and entry.endpoint
+        )
 
     def _list(self) -> ListReply:
         servers = [

@@ -26,6 +26,7 @@ from bulletin.core.wire.reference import (
     Addressed,
     HeartbeatReply,
     HeartbeatRequest,
+    ListedServer,
     RankReply,
     RankRequest,
     ReferenceRequest,
@@ -76,6 +77,7 @@ class Formation:
         self._asked_at = float("-inf")
         self._heard_at = float("-inf")
         self._started_at: float | None = None
+        self._listed: tuple[ListedServer, ...] = ()
 
     @property
     def document(self) -> FoundingDocument | None:
@@ -123,8 +125,9 @@ class Formation:
                 self._registered = True
                 self._rank = rank
                 self._consider(document, now)
-            case HeartbeatReply(known=known, document=document):
+            case HeartbeatReply(known=known, document=document, members=members):
                 self._registered = self._registered and known
+                self._listed = members
                 self._consider(document, now)
             case Refusal() as refusal:
                 self._notices.repeat(
@@ -132,6 +135,11 @@ class Formation:
                 )
             case _:
                 pass
+
+    def take_listed(self) -> tuple[ListedServer, ...]:
+        """The members as the reference listed them since the last call; empty where it did not."""
+        listed, self._listed = self._listed, ()
+        return listed
 
     def take(self) -> FoundingDocument | None:
         """The document to store as entry 1, once."""

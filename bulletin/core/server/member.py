@@ -14,7 +14,7 @@ once::
                     └──► reads that waited for this index go on
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -40,6 +40,7 @@ from bulletin.core.raft.messages import Forward, Message
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
 from bulletin.core.raft.ready import Fetch, Persist, Restored, Role, Status
+from bulletin.core.server.addresses import Addresses
 from bulletin.core.server.admission import Admitted
 from bulletin.core.server.answers import Finished
 from bulletin.core.server.applying import Applying
@@ -89,6 +90,7 @@ class Member:
     :param tokens: numbers for barriers and pages, never the same twice.
     :param lamport: this server's logical clock.
     :param publisher: gets the posts.
+    :param learnt: where fellow servers are, as an earlier start learnt it.
     :param notices: the operator's log.
     :param now: the start.
     """
@@ -100,6 +102,7 @@ class Member:
         restored: Restored,
         tables: RestoredBoard,
         *,
+        learnt: Mapping[bytes, str],
         rng: "Random",
         tokens: Iterator[int],
         lamport: LamportClock,
@@ -118,6 +121,7 @@ class Member:
         self.queries = Queries(self.log, self.board, tokens)
         self.readiness = Readiness(self.log, tokens, now)
         self.peers = Peers(restored.document, member, notices)
+        self.addresses = Addresses(restored.document, member, learnt, notices)
         self.applying = Applying(
             self.board, tables.marks.applied, self.peers.checkpoints, self._applied, self._log_event
         )

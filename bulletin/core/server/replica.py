@@ -1,6 +1,6 @@
 """The server as one value machine: what came in and the time go in, and :meth:`Replica.ready` says what is to be done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -85,6 +85,7 @@ class Replica:
     :param tables: and of the board.
     :param rng: its chances, keys and salts: the system's generator, or a seeded one in a simulation.
     :param now: the start.
+    :param learnt: where fellow servers are, as an earlier start learnt it.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class Replica:
         tables: RestoredBoard | None,
         rng: "Random",
         now: Instant,
+        learnt: Mapping[bytes, str] | None = None,
     ) -> None:
         self.settings = settings
         self.member_id = member
         """This server's identity: the random id on its disk."""
         self._rng = rng
+        self._learnt = learnt or {}
         self._last = now.monotonic
         self._now = now
         self._tokens = count(1)
@@ -176,6 +179,9 @@ class Replica:
         self._observe(now)
         self.lamport.receive(reply.clock)
         self.formation.receive(reply, now)
+        listed = self.formation.take_listed()
+        if self.member is not None:
+            self.member.addresses.hear(listed)
 
     def founded(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
         """The founding document is stored."""
@@ -279,6 +285,8 @@ class Replica:
             pages=pages,
             fetches=turn.fetches,
             to_reference=asked,
+            reach=() if member is None else member.addresses.take(),
+            learnt=None if member is None else member.addresses.take_learnt(),
             events=self._notices.take(),
             more=turn.more,
         )
@@ -376,6 +384,7 @@ class Replica:
             tokens=self._tokens,
             lamport=self.lamport,
             publisher=self.publisher,
+            learnt=self._learnt,
             notices=self._notices,
             now=now,
         )

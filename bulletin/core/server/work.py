@@ -1,6 +1,7 @@
 """What a server wants done: the whole conversation between :class:`Replica` and its shell, seen from the core."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -11,6 +12,9 @@ from bulletin.core.raft.ready import Fetch, Persist
 from bulletin.core.wire.broker import ToBroker
 from bulletin.core.wire.peers import PeerFrame
 from bulletin.core.wire.reference import Addressed
+
+if TYPE_CHECKING:
+    from bulletin.core.server.addresses import Reach
 
 
 @attrs.frozen
@@ -61,6 +65,8 @@ class Work:
     :param pages: pages to be read from the tables.
     :param fetches: entries to be read from the log.
     :param to_reference: requests.
+    :param reach: fellow servers that are to be connected to, or elsewhere than before; to be done before ``frames``.
+    :param learnt: where fellow servers are, by member id, to be kept for the next start; or None.
     :param events: for the log.
     :param more: there is more to do: ``ready`` wants to be called again soon, whether or not something comes in.
     :param fatal: why this server must stop at once, or None.  Nothing else of the same ``Work`` is carried out then.
@@ -74,6 +80,8 @@ class Work:
     pages: Sequence[PageRead] = ()
     fetches: Sequence[Fetch] = ()
     to_reference: Sequence[Addressed] = ()
+    reach: Sequence["Reach"] = ()
+    learnt: Mapping[bytes, str] | None = None
     events: Sequence[Event] = ()
     more: bool = False
     fatal: str | None = None

@@ -28,6 +28,7 @@ from bulletin.core.wire.envelope import (
     unreadable,
 )
 from bulletin.core.wire.moments import seconds_of
+from bulletin.core.wire.reference_fields import integer, octets, text, text_fault
 
 INTERVAL: Final = 1.0
 """Seconds between two heartbeats of a server."""
@@ -86,11 +87,16 @@ class ListRequest:
 
 @attrs.frozen
 class ListedServer:
-    """One server in a list."""
+    """One server in a list.
+
+    :param endpoint: what it said last that its peers connect to; empty where it said nothing.
+    :param member: its random id (``membro``), which only members of the cluster are told; else None.
+    """
 
     name: str
     rank: int
     endpoint: str
+    member: bytes | None = None
 
 
 @attrs.frozen
@@ -115,10 +121,17 @@ class HeartbeatRequest:
 
 @attrs.frozen
 class HeartbeatReply:
-    """``known`` False (``status: "unknown"``): ask for the rank again.  The document as in :class:`RankReply`."""
+    """What a sign of life is answered with.
+
+    :param known: False (``status: "unknown"``): ask for the rank again.
+    :param document: as in :class:`RankReply`.
+    :param members: to a server with data: the members of its cluster that have registered, with their ids and where they
+        are now (``list``); empty to all others.
+    """
 
     known: bool
     document: bytes | None
+    members: tuple[ListedServer, ...] = ()
 
 
 @attrs.frozen
@@ -279,6 +292,13 @@ def _present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def _rows(servers: tuple[ListedServer, ...]) -> list[dict[str, Any]]:
+    return [
+        _present(name=server.name, rank=server.rank, endereco=server.endpoint, membro=server.member)
+        for server in servers
+    ]
+
+
 _ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
     RankRequest: lambda body: _present(
         user=body.user,
@@ -291,13 +311,10 @@ _ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
     HeartbeatRequest: lambda body: _present(user=body.user, membro=body.member, cluster=body.cluster),
     ClockRequest: lambda _: {},
     RankReply: lambda body: _present(status="sucesso", rank=body.rank, documento=body.document),
-    ListReply: lambda body: {
-        "status": "sucesso",
-        "list": [
-            {"name": server.name, "rank": server.rank, "endereco": server.endpoint} for server in body.servers
-        ],
-    },
-    HeartbeatReply: lambda body: _present(status="OK" if body.known else "unknown", documento=body.document),
+    ListReply: lambda body: {"status": "sucesso", "list": _rows(body.servers)},
+    HeartbeatReply: lambda body: _present(
+        status="OK" if body.known else "unknown", documento=body.document, list=_rows(body.members) or None
+    ),
     ClockReply: lambda body: {"status": "sucesso", "time": body.time},
 }
 
@@ -308,6 +325,8 @@ def _with_hex(value: Any) -> Any:
         return value.hex()
     if isinstance(value, dict):
         return {key: _with_hex(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_hex(item) for item in value]
     return value
 
 
@@ -336,80 +355,25 @@ def _timestamp(envelope: Envelope) -> float | None:
 # Fields to bodies.
 
 
-def _integer(inner: dict[str, Any], name: str, low: int, high: int) -> int | None:
-    value = inner.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
-    if not low <= value <= high:
-        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
-    return value
-
-
 def _nonce(inner: dict[str, Any]) -> int | None:
-    return _integer(inner, "pedido", 0, NONCE_MAX)
-
-
-def _text(inner: dict[str, Any], name: str, bytes_max: int, *, required: bool) -> str:
-    value = inner.get(name)
-    if value is None and not required:
-        return ""
-    reason = _fault(value, bytes_max)
-    if reason is not None and (required or reason is not Reason.EMPTY):
-        raise Refusal(Code.INVALID_FIELD, field=name, reason=reason)
-    return str(value)
-
-
-def _fault(value: Any, bytes_max: int) -> Reason | None:
-    if value is None:
-        return Reason.MISSING
-    if not isinstance(value, str):
-        return Reason.WRONG_TYPE
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        return Reason.NOT_UNICODE
-    if not size:
-        return Reason.EMPTY
-    if size > bytes_max:
-        return Reason.TOO_LONG
-    if any(character < " " or "\x7f" <= character <= "\x9f" for character in value):
-        return Reason.CONTROL_CHARACTER
-    return None
-
-
-def _octets(inner: dict[str, Any], name: str, low: int, high: int) -> bytes | None:
-    value = inner.get(name)
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = bytes.fromhex(value)
-        except ValueError:
-            raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.NOT_DECODABLE) from None
-    if not isinstance(value, bytes):
-        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
-    if not low <= len(value) <= high:
-        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
-    return value
+    return integer(inner, "pedido", 0, NONCE_MAX)
 
 
 def _read_rank(inner: dict[str, Any]) -> RankRequest:
     return RankRequest(
-        user=_text(inner, "user", NAME_BYTES_MAX, required=True),
-        endpoint=_text(inner, "endereco", ENDPOINT_BYTES_MAX, required=False),
-        member=_octets(inner, "membro", ID_BYTES, ID_BYTES),
-        document=_octets(inner, "documento", 1, DOCUMENT_BYTES_MAX),
-        expect=_integer(inner, "esperados", 1, MEMBERS_MAX),
+        user=text(inner, "user", NAME_BYTES_MAX, required=True),
+        endpoint=text(inner, "endereco", ENDPOINT_BYTES_MAX, required=False),
+        member=octets(inner, "membro", ID_BYTES, ID_BYTES),
+        document=octets(inner, "documento", 1, DOCUMENT_BYTES_MAX),
+        expect=integer(inner, "esperados", 1, MEMBERS_MAX),
     )
 
 
 def _read_heartbeat(inner: dict[str, Any]) -> HeartbeatRequest:
     return HeartbeatRequest(
-        user=_text(inner, "user", NAME_BYTES_MAX, required=True),
-        member=_octets(inner, "membro", ID_BYTES, ID_BYTES),
-        cluster=_octets(inner, "cluster", ID_BYTES, ID_BYTES),
+        user=text(inner, "user", NAME_BYTES_MAX, required=True),
+        member=octets(inner, "membro", ID_BYTES, ID_BYTES),
+        cluster=octets(inner, "cluster", ID_BYTES, ID_BYTES),
     )
 
 
@@ -422,31 +386,30 @@ _REQUESTS: Final[dict[str, Callable[[dict[str, Any]], ReferenceRequest]]] = {
 
 
 def _rank_of(inner: dict[str, Any]) -> int:
-    rank = _integer(inner, "rank", 1, RANK_MAX)
+    rank = integer(inner, "rank", 1, RANK_MAX)
     if rank is None:
         raise Refusal(Code.INVALID_FIELD, field="rank", reason=Reason.MISSING)
     return rank
 
 
 def _read_rank_reply(inner: dict[str, Any]) -> RankReply:
-    return RankReply(_rank_of(inner), _octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
+    return RankReply(_rank_of(inner), octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
 
 
-def _read_list_reply(inner: dict[str, Any]) -> ListReply:
+def _read_rows(inner: dict[str, Any]) -> tuple[ListedServer, ...]:
     rows = inner.get("list")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Refusal(Code.INVALID_FIELD, field="list", reason=Reason.WRONG_TYPE)
     if len(rows) > SERVERS_MAX:
         raise Refusal(Code.INVALID_FIELD, field="list", reason=Reason.TOO_MANY_ITEMS)
-    return ListReply(
-        tuple(
-            ListedServer(
-                name=_text(row, "name", NAME_BYTES_MAX, required=True),
-                rank=_rank_of(row),
-                endpoint=_text(row, "endereco", ENDPOINT_BYTES_MAX, required=False),
-            )
-            for row in rows
+    return tuple(
+        ListedServer(
+            name=text(row, "name", NAME_BYTES_MAX, required=True),
+            rank=_rank_of(row),
+            endpoint=text(row, "endereco", ENDPOINT_BYTES_MAX, required=False),
+            member=octets(row, "membro", ID_BYTES, ID_BYTES),
         )
+        for row in rows
     )
 
 
@@ -454,7 +417,8 @@ def _read_heartbeat_reply(inner: dict[str, Any]) -> HeartbeatReply:
     status = inner.get("status")
     if status not in ("OK", "unknown"):
         raise Refusal(Code.INVALID_FIELD, field="status", reason=Reason.UNKNOWN_VALUE)
-    return HeartbeatReply(status == "OK", _octets(inner, "documento", 1, DOCUMENT_BYTES_MAX))
+    members = () if inner.get("list") is None else _read_rows(inner)
+    return HeartbeatReply(status == "OK", octets(inner, "documento", 1, DOCUMENT_BYTES_MAX), members)
 
 
 def _read_clock_reply(inner: dict[str, Any]) -> ClockReply:
@@ -466,7 +430,7 @@ def _read_clock_reply(inner: dict[str, Any]) -> ClockReply:
 
 _REPLIES: Final[dict[str, Callable[[dict[str, Any]], ReferenceReply]]] = {
     "rank": _read_rank_reply,
-    "list": _read_list_reply,
+    "list": lambda inner: ListReply(_read_rows(inner)),
     "heartbeat": _read_heartbeat_reply,
     "clock": _read_clock_reply,
 }
@@ -479,6 +443,6 @@ def _read_refusal(inner: dict[str, Any]) -> Refusal:
         raise Refusal(Code.INVALID_FIELD, field="erro", reason=Reason.UNKNOWN_VALUE)
     return Refusal(
         code,
-        field=field if _fault(field, NAME_BYTES_MAX) is None else None,
+        field=field if text_fault(field, NAME_BYTES_MAX) is None else None,
         reason=REASON_BY_WORD.get(reason) if isinstance(reason, str) else None,
     )

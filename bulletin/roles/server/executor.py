@@ -176,6 +176,8 @@ class Executor:
             self.fail(work.fatal + ".")
             return
         links = self.links
+        if work.reach:
+            links.reach(work.reach)
         # What others wait for goes first: handing a write over wakes the writer's thread, which then wants the
         # interpreter's lock that each send lets go.
         if work.frames:
@@ -187,6 +189,8 @@ class Executor:
             links.publish(work.publications)
         if work.to_reference:
             links.to_reference(work.to_reference)
+        if work.learnt is not None:
+            self._store.remember(work.learnt, self._remembered)
         if work.more:
             self._schedule()
 
@@ -203,9 +207,11 @@ class Executor:
             self._store.page(read.query, partial(self._page_read, read.token))
 
     def _founded(self, restored: Restored, tables: RestoredBoard) -> None:
-        assert self.links is not None
-        self.links.join(restored.document, self.replica.member_id)
         self._input(self.replica.founded, restored, tables)
+
+    def _remembered(self, why_not: str | None) -> None:
+        if why_not is not None:
+            _log.warn("Where fellow servers are could not be kept for the next start: {why}", why=why_not)
 
     def _stored(self, write: StoreWrite, asked_at: float) -> None:
         disk, persist = self.disk, write.persist

@@ -19,7 +19,7 @@ from bulletin.transport.endpoints import EndpointError, parse_endpoint
 from bulletin.transport.traffic import Full
 
 if TYPE_CHECKING:
-    from bulletin.core.log.founding import FoundingDocument
+    from bulletin.core.server.addresses import Reach
     from bulletin.roles.role import Role
     from bulletin.roles.server.executor import Executor
     from bulletin.roles.server.service import Wiring
@@ -77,11 +77,13 @@ class Links:
             "publications", sockets.Publisher(transport, connect=wiring.proxies)
         )
 
-    def join(self, document: "FoundingDocument", member: bytes) -> None:
-        """Connect to the fellow members of a cluster; whom nothing can connect to is done without."""
-        for fellow in document.members:
-            if fellow.member == member or fellow.member in self._fellows:
-                continue
+    def reach(self, fellows: "Iterable[Reach]") -> None:
+        """Connect to fellow servers, elsewhere than before where they moved.
+
+        Whom nothing can connect to is looked for where it was, if it was anywhere.  What waited for the old place is lost with it,
+        or the fellow would get it late, if somebody else ever listened there.
+        """
+        for fellow in fellows:
             try:
                 endpoint = parse_endpoint(fellow.endpoint, listen=False)
                 dealer = self._role.sockets.Dealer(
@@ -92,12 +94,15 @@ class Links:
                 )
             except EndpointError as error:
                 _log.error(
-                    "The server {name} cannot be reached: its endpoint in the founding document is none ({why})",
+                    "The server {name} cannot be reached: its endpoint is none ({why})",
                     name=fellow.name,
                     why=str(error),
                 )
                 continue
+            before = self._fellows.get(fellow.member)
             self._fellows[fellow.member] = self._role.watch(f"to-{fellow.name}", dealer)
+            if before is not None:
+                before.close()
 
     def to_peers(self, frames: Iterable[PeerFrame]) -> None:
         """Send frames to fellow servers; those for one that is away are lost."""

@@ -144,18 +144,24 @@ class Server(Role):
         for note in opened.notes:
             _log.warn("{note}", note=note)
         self._check_identity(opened)
-        replica = Replica(self._settings, opened.member, opened.restored, opened.board, self._rng, self.now())
+        replica = Replica(
+            self._settings,
+            opened.member,
+            opened.restored,
+            opened.board,
+            self._rng,
+            self.now(),
+            opened.learnt,
+        )
         self._executor = executor = Executor(
             replica, store, reactor=self.reactor, now=self.now, quiet=self.quiet, stop=self._stop_at_once
         )
-        executor.links = links = Links(self, self._wiring, executor)
-        if opened.restored is not None:
-            links.join(opened.restored.document, opened.member)
+        executor.links = Links(self, self._wiring, executor)
         self._ticked = self.now().monotonic
         self.every(TICK_SECONDS, self._tick)
 
     def _check_identity(self, opened: Opened) -> None:
-        """A directory belongs to one server, and the cluster knows that one by one endpoint."""
+        """A directory belongs to one server of one name; its endpoint may be another than before."""
         if opened.restored is None:
             return
         document = opened.restored.document
@@ -165,12 +171,6 @@ class Server(Role):
         if own.name != self._wiring.name:
             raise self._refusal(
                 f"this directory belongs to the server {own.name!r}: start that one here, or name another directory"
-            )
-        if own.endpoint != self._wiring.advertise:
-            _log.warn(
-                "The other servers connect to {known}, which stands in the founding document, not to {given}",
-                known=own.endpoint,
-                given=self._wiring.advertise,
             )
 
     def drain(self) -> Deferred[None] | None:

@@ -403,6 +403,58 @@ class HeardOfAClusterTests(Case):
         self.assertEqual(self.disk, Record())
 
 
+class MovedTests(Case):
+    """Members of a cluster come back under other addresses."""
+
+    def setUp(self):
+        super().setUp()
+        self.seconds += LISTEN_FIRST
+        self.document = document_of("x", "y")
+        self.register("x", endpoint("x"))
+
+    def register(self, name, where, disk=1):
+        return self.ask(RankRequest(name, where, member_id(name, disk), self.document.encode(), 2))
+
+    def where(self):
+        """Where members are, as a member is told."""
+        return {server.name: server.endpoint for server in self.told_to_x().members}
+
+    def told_to_x(self):
+        return self.beat("x", cluster=self.document.cluster)
+
+    def test_members_are_told_where_each_of_them_is_now(self):
+        self.register("y", endpoint("y"))
+        self.assertEqual(
+            self.told_to_x().members,
+            tuple(
+                ListedServer(name, rank, endpoint(name), member_id(name)) for rank, name in enumerate("xy", 1)
+            ),
+        )
+        self.register("y", "tcp://elsewhere:7")
+        self.assertEqual(self.where(), {"x": endpoint("x"), "y": "tcp://elsewhere:7"})
+
+    def test_who_has_not_registered_is_not_told_of(self):
+        self.assertEqual(self.where(), {"x": endpoint("x")})
+
+    def test_who_fell_silent_is_still_looked_for_where_it_was(self):
+        self.register("y", "tcp://elsewhere:7")
+        self.later(10)
+        self.register("x", endpoint("x"))
+        self.assertEqual(self.where()["y"], "tcp://elsewhere:7")
+
+    def test_only_its_own_registration_moves_a_member(self):
+        self.register("y", endpoint("y"))
+        self.register("y", "tcp://elsewhere:7", disk=2)
+        self.ask(RankRequest("y", "tcp://elsewhere:7", None, None, None))
+        self.ask(RankRequest("stranger", "tcp://elsewhere:7", member_id("y"), None, None))
+        self.assertEqual(self.where(), {"x": endpoint("x"), "y": endpoint("y")})
+
+    def test_others_are_told_nothing(self):
+        self.rank("stranger")
+        self.assertEqual(self.beat("stranger").members, ())
+        self.assertEqual({server.member for server in self.ask(ListRequest()).servers}, {None})
+
+
 class EnvelopeTests(Case):
     def test_each_reply_is_in_the_form_of_its_request(self):
         for dialect in Dialect:

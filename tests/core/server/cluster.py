@@ -41,6 +41,8 @@ class Server:
         self.waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.events: list[str] = []
         self.published: list[tuple[bytes, bytes]] = []
+        self.reached: dict[bytes, str] = {}
+        """Where this server connects to each fellow, by member id."""
         self.fatal: str | None = None
         self.turn_due = False
 
@@ -61,7 +63,9 @@ class Server:
             opened.board,
             Random(seed),
             self.cluster.now,
+            opened.learnt,
         )
+        self.reached = {}
         self._tick(self.life)
 
     def kill(self) -> None:
@@ -145,8 +149,11 @@ class Server:
                     lambda: self.replica.fetched(token, entries, cluster.now)
                 ),
             )
+        self.reached |= {fellow.member: fellow.endpoint for fellow in work.reach}
+        if work.learnt is not None:
+            self.store.remember(work.learnt, lambda _: None)
         for frame in work.frames:
-            cluster.to_peer(self, frame.recipient, peer_wire.encode(frame))
+            cluster.to_peer(self, self.reached[frame.recipient], peer_wire.encode(frame))
         for _, message in work.to_brokers:
             cluster.to_broker(self, broker_wire.encode(message))
         for addressed in work.to_reference:
@@ -289,8 +296,10 @@ class Cluster:
 
     # The network
 
-    def to_peer(self, sender: Server, recipient: bytes, frame: bytes) -> None:
-        target = next(server for server in self.servers if server.disk.record.member == recipient)
+    def to_peer(self, sender: Server, endpoint: str, frame: bytes) -> None:
+        target = next((server for server in self.servers if server.endpoint == endpoint), None)
+        if target is None:
+            return
         if frozenset((sender.name, target.name)) in self.cut or self.rng.random() < self.loss:
             return
         decoded = peer_wire.decode(frame)

@@ -54,6 +54,38 @@ class FormationTests(SynchronousTestCase):
         cluster.until(lambda: not cluster.unready())
         self.assertEqual(cluster.ask("channels")["channels"], ["geral"])
 
+    def test_all_come_back_under_each_others_addresses(self) -> None:
+        cluster = Cluster(6)
+        cluster.form()
+        cluster.ask("channel", canal="geral")
+        endpoints = [server.endpoint for server in cluster.servers]
+        for server in cluster.servers:
+            server.kill()
+        for server, endpoint in zip(cluster.servers, (*endpoints[1:], "tcp://servidor:5561"), strict=True):
+            server.endpoint = endpoint
+        cluster.start()
+        cluster.until(lambda: not cluster.unready())
+        self.assertEqual(cluster.ask("channels")["channels"], ["geral"])
+
+        cluster.reference_up = False
+        for server in cluster.servers:
+            server.kill()
+        cluster.start()
+        cluster.until(lambda: not cluster.unready())  # from what they learnt before
+        self.assertEqual(cluster.ask("channels")["channels"], ["geral"])
+
+    def test_a_fellow_that_moves_while_the_others_run_is_found_again(self) -> None:
+        cluster = Cluster(7)
+        cluster.form()
+        victim = cluster.servers[1]
+        victim.kill()
+        cluster.run(2.0)
+        victim.endpoint = "tcp://10.0.0.9:5561"
+        cluster.start(victim)
+        cluster.until(lambda: not cluster.unready())
+        moved = [text for server in cluster.servers for text in server.events if "is now at" in text]
+        self.assertEqual(moved, ["s2 is now at tcp://10.0.0.9:5561; it was at tcp://127.0.0.1:5562"] * 2)
+
     def test_one_server_alone(self) -> None:
         cluster = Cluster(5, size=1)
         cluster.form()

@@ -42,6 +42,7 @@ REPLIES = [
     ListReply((ListedServer("a", 1, "tcp://127.0.0.1:1"), ListedServer("b", 2, ""))),
     HeartbeatReply(known=True, document=None),
     HeartbeatReply(known=False, document=b"\x00"),
+    HeartbeatReply(True, None, (ListedServer("a", 1, "tcp://10.0.0.1:1", MEMBER),)),
     ClockReply(1.5),
 ]
 FOUR = [(dialect, encoding) for dialect in Dialect for encoding in Encoding]
@@ -105,6 +106,12 @@ class RoundTripTests(SynchronousTestCase):
         frame = encode(addressed(HeartbeatRequest("s", MEMBER, CLUSTER), encoding=Encoding.JSON))
         self.assertIn(MEMBER.hex().encode(), frame)
         self.assertIn(CLUSTER.hex().encode(), frame)
+
+    def test_old_clients_get_lists_and_signs_of_life_as_ever(self):
+        listed = addressed(ListReply((ListedServer("a", 1, "tcp://a:1"),)), encoding=Encoding.JSON)
+        self.assertIn(b'"list":[{"name":"a","rank":1,"endereco":"tcp://a:1"}]', encode(listed))
+        alive = addressed(HeartbeatReply(known=True, document=None), encoding=Encoding.JSON)
+        self.assertIn(b'{"status":"OK","pedido"', encode(alive))
 
     def test_success_and_error_share_no_word_that_clients_search_for(self):
         for body in REPLIES:

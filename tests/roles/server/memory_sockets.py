@@ -26,6 +26,9 @@ class Socket:
             raise Full("full")
         self.sent.append(parts)
 
+    def close(self):
+        self.open = False
+
     def take(self):
         taken, self.sent = self.sent, []
         return taken

@@ -23,7 +23,14 @@ from bulletin.core.wire.broker import (
     ServerReady,
 )
 from bulletin.core.wire.envelope import Dialect
-from bulletin.core.wire.reference import Addressed, HeartbeatRequest, RankReply, RankRequest
+from bulletin.core.wire.reference import (
+    Addressed,
+    HeartbeatReply,
+    HeartbeatRequest,
+    ListedServer,
+    RankReply,
+    RankRequest,
+)
 from bulletin.roles import ending
 from bulletin.roles.role import StartError
 from bulletin.roles.server.service import TICK_SECONDS, Server, Wiring
@@ -213,6 +220,24 @@ class ServiceTests(SynchronousTestCase):
         samples = {(s.name, tuple(s.labels.values())): s.value for s in self.server.samples()}
         self.assertEqual(samples["server_malformed_total", ("peers",)], 1)
         self.assertEqual(samples["server_peers_dropped_total", ()], 1)
+        self.stop()
+
+    def test_a_fellow_that_moved_is_connected_to_elsewhere_and_the_old_socket_closed(self):
+        self.start()
+        self.found(TWO)
+        self.pass_time(1.2)
+        before = self.sockets.connected_to(OTHER)
+        (frame,) = self.reference.take()[-1]
+        nonce = reference_wire.decode_request(frame).nonce
+        for moved in ("nowhere", "tcp://servidor:5561"):
+            listed = (ListedServer("beta", 2, moved, FELLOW),)
+            reply = Addressed(HeartbeatReply(True, None, listed), Dialect.SERVICE, 1, 1.0, nonce)
+            self.reference.deliver(reference_wire.encode(reply))
+            self.pass_time(0.1)
+            self.assertEqual(before.open, moved == "nowhere")
+        self.pass_time(0.5)
+        self.assertTrue(self.sockets.connected_to("tcp://servidor:5561").take())
+        self.assertEqual(self.disk.learnt, {FELLOW: "tcp://servidor:5561"})
         self.stop()
 
     def test_a_fellow_without_an_endpoint_is_done_without(self):
