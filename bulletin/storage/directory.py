@@ -11,11 +11,38 @@ from bulletin.storage.store import StoreBusy, StoreError
 LOCK_NAME: Final = "lock"
 
 
-class DirectoryLock:
-    """Keeps a directory to one process.
+def lock_file(path: Path, *, wait: bool = False) -> int:
+    """Take a lock that one process has at a time, by a file.
 
     The kernel drops the lock with the process, however it ends; a child that was forked keeps it.  So nothing is ever
-    left behind that would have to be removed by hand.  A directory in which nothing was put meanwhile is left as it was
+    left behind that would have to be removed by hand.  It holds among containers, too, that have one volume on one machine.
+
+    :param path: is made where it does not exist; its folder is there.
+    :param wait: until the lock is free.
+    :returns: a descriptor; closing it lets others have the lock.
+    :raises StoreBusy: another process has it.
+    :raises StoreError: the folder cannot be used.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be used for data: {error.strerror}.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise StoreBusy(
+                f"{path.parent} is in use by another process; stop it, or choose another --data."
+            ) from error
+        raise StoreError(f"{path.parent} cannot be locked: {error.strerror}.") from error
+    return descriptor
+
+
+class DirectoryLock:
+    """Keeps a directory to one process, by :func:`lock_file`.
+
+    A directory in which nothing was put meanwhile is left as it was
     found: without the lock's file, or not there at all.
 
     :param directory: made where it does not exist, for this user only.
@@ -40,19 +67,13 @@ class DirectoryLock:
         path = self._directory / LOCK_NAME
         try:
             self._make()
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = lock_file(path)
         except OSError as error:
             self._remove_made()
             raise StoreError(f"{self._directory} cannot be used for data: {error.strerror}.") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError):
-                raise StoreBusy(
-                    f"{self._directory} is in use by another process; stop it, or choose another --data."
-                ) from error
-            raise StoreError(f"{self._directory} cannot be locked: {error.strerror}.") from error
+        except StoreError:
+            self._remove_made()
+            raise
         if not os.fstat(descriptor).st_nlink:
             os.close(descriptor)
             return False

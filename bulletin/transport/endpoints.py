@@ -60,6 +60,19 @@ def is_wildcard(endpoint: str) -> bool:
     return endpoint.startswith(TCP) and _is_wildcard(endpoint[len(TCP) :].rpartition(":")[0])
 
 
+def with_port(endpoint: str, bound: str) -> str:
+    """A checked endpoint; if its port is 0, with that of an endpoint that something listens on."""
+    host, _, port = endpoint.rpartition(":")
+    if not endpoint.startswith(TCP) or port != "0":
+        return endpoint
+    return f"{host}:{bound.rpartition(':')[2]}"
+
+
+def host_of(endpoint: str) -> str | None:
+    """The host of a checked TCP endpoint, an IPv6 address in its brackets; None of any other endpoint."""
+    return endpoint[len(TCP) :].rpartition(":")[0] if endpoint.startswith(TCP) else None
+
+
 def parse_host_port(text: str, *, listen: bool) -> tuple[str, int]:
     """Check ``HOST:PORT``, an IPv6 address in brackets.
 

@@ -6,10 +6,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.transport.endpoints import (
     ENDPOINTS_MAX,
     EndpointError,
+    host_of,
     is_wildcard,
     parse_endpoint,
     parse_endpoints,
     parse_host_port,
+    with_port,
 )
 
 
@@ -157,3 +159,18 @@ class Pages(SynchronousTestCase):
         self.assertEqual(parse_host_port("[::1]:80", listen=True), ("[::1]", 80))
         for text in ("8080", ":8080", "a:x", "http://a:80", ""):
             self.assertRaises(EndpointError, parse_host_port, text, listen=True)
+
+
+class Ports(SynchronousTestCase):
+    def test_port_0_is_the_one_that_something_got(self):
+        for endpoint, expected in (
+            ("tcp://10.0.0.1:0", "tcp://10.0.0.1:4321"),
+            ("tcp://[::1]:0", "tcp://[::1]:4321"),
+            ("tcp://10.0.0.1:5561", "tcp://10.0.0.1:5561"),
+            ("ipc://peers:0", "ipc://peers:0"),
+        ):
+            self.assertEqual(with_port(endpoint, "tcp://0.0.0.0:4321"), expected)
+
+    def test_hosts(self):
+        for endpoint, host in (("tcp://[::1]:5", "[::1]"), ("tcp://*:5", "*"), ("ipc://a:5", None)):
+            self.assertEqual(host_of(endpoint), host)

@@ -89,6 +89,10 @@ class Formation:
         """The rank that the reference gave in this start, or None while it gave none."""
         return self._rank
 
+    def reachable_at(self, endpoint: str) -> None:
+        """Name another endpoint than at the start: one that was known only when the server listened."""
+        self._endpoint = endpoint
+
     def reference_heard(self, now: Instant) -> bool:
         """Whether the reference answered lately."""
         return now.monotonic - self._heard_at < SILENCE

@@ -9,7 +9,8 @@
     fellows ─► Router ──────┘
 
 ``service`` makes everything and lets it go again; ``executor`` takes inputs to the replica and, once a turn of the
-reactor, carries out what it wants done; ``links`` are the sockets, ``metrics`` the samples.
+reactor, carries out what it wants done; ``links`` are the sockets, ``metrics`` the samples, ``own_address`` says by which
+address other machines reach this one.
 
 Traps:
 
@@ -27,6 +28,7 @@ from bulletin.roles.options import (
     DIRECTORY,
     HTTP,
     NAME,
+    Kind,
     Mistake,
     Option,
     RoleOptions,
@@ -36,9 +38,11 @@ from bulletin.roles.options import (
     integer,
     real,
 )
+from bulletin.roles.server.own_address import AUTO, own_endpoint
 from bulletin.storage.directory import DirectoryLock
+from bulletin.storage.pool import Place, take_place
 from bulletin.storage.store import StoreError
-from bulletin.transport.endpoints import is_wildcard
+from bulletin.transport.endpoints import is_wildcard, parse_endpoint
 
 if TYPE_CHECKING:
     from bulletin.roles.process import Process
@@ -53,11 +57,19 @@ FULL_SHAPE = "full"
 FLAT_SHAPE = "flat"
 
 
+DATA = "bulletin-server-data"
+
+_ADVERTISED = Kind(lambda text: text if text == AUTO else parse_endpoint(text, listen=False))
+
+
 class Options(RoleOptions):
     """The options of ``bulletin-server``."""
 
+    place: Place | None = None
+    """What it took of a pool: its own from here to the end of the process."""
+
     table: ClassVar = (
-        Option("name", NAME, "its name, which no other server has", required=True),
+        Option("name", NAME, "its name, which no other server has; it or --data-pool must be given"),
         Option(
             "listen",
             endpoints(listen=True),
@@ -66,8 +78,9 @@ class Options(RoleOptions):
         ),
         Option(
             "advertise",
-            endpoint(listen=False),
-            "the endpoint by which its fellow servers reach it, where that is not --listen",
+            _ADVERTISED,
+            "the endpoint by which its fellow servers reach it, where that is not --listen; auto: at this machine's"
+            " own address",
         ),
         Option(
             "publications",
@@ -75,7 +88,12 @@ class Options(RoleOptions):
             "flat: posts without the second shape, service and data",
             FULL_SHAPE,
         ),
-        Option("data", DIRECTORY, "the directory that keeps log and tables", "bulletin-server-data"),
+        Option("data", DIRECTORY, f"the directory that keeps log and tables, {DATA} if not given"),
+        Option(
+            "data-pool",
+            DIRECTORY,
+            "in place of --name and --data: a directory of directories, of which it takes a free one, and its name",
+        ),
         Option(
             "broker", endpoints(listen=False), "the brokers, each at its --servers", "tcp://127.0.0.1:5556"
         ),
@@ -96,18 +114,34 @@ class Options(RoleOptions):
 
     def check(self) -> None:
         """Have an endpoint that fellow servers can connect to, and a directory that nobody uses."""
+        listen = self["listen"][0]
         if self["advertise"] is None:
-            if is_wildcard(self["listen"][0]):
+            if is_wildcard(listen):
                 raise Mistake(
-                    f"--listen {self['listen'][0]} is no endpoint that other servers can connect to: name one by"
-                    " --advertise"
+                    f"--listen {listen} is no endpoint that other servers can connect to: name one by --advertise"
                 )
-            self["advertise"] = self["listen"][0]
-        lock = DirectoryLock(self["data"])
+            self["advertise"] = listen
+        elif self["advertise"] == AUTO:
+            self["advertise"] = own_endpoint(listen)
         try:
-            lock.acquire()
+            self._choose_directory()
         except StoreError as error:
             raise Mistake(str(error).rstrip(".")) from None
+
+    def _choose_directory(self) -> None:
+        if self["data-pool"] is not None:
+            for name in ("name", "data"):
+                if self[name] is not None:
+                    raise Mistake(f"--data-pool chooses name and directory: it does not go with --{name}")
+            self.place = place = take_place(self["data-pool"])
+            self["name"], self["data"] = place.name, place.directory
+            return
+        if self["name"] is None:
+            raise Mistake("--name is missing (or set BULLETIN_NAME)")
+        if self["data"] is None:
+            self["data"] = DIRECTORY.parse(DATA)
+        lock = DirectoryLock(self["data"])
+        lock.acquire()
         lock.release()
 
 

@@ -77,6 +77,11 @@ class Links:
             "publications", sockets.Publisher(transport, connect=wiring.proxies)
         )
 
+    @property
+    def listening(self) -> str:
+        """Where fellow servers find it (the first, if there are several), with the port that it got."""
+        return self._router.endpoint
+
     def reach(self, fellows: "Iterable[Reach]") -> None:
         """Connect to fellow servers, elsewhere than before where they moved.
 

@@ -20,6 +20,7 @@ from bulletin.roles.server.metrics import samples_of
 from bulletin.storage.server_directory import opening_seconds
 from bulletin.storage.sqlite_store import SqliteStore
 from bulletin.storage.store import Failed, Opened, Store, StoreError, StoreFull
+from bulletin.transport.endpoints import with_port
 from bulletin.web.health import Health
 from bulletin.web.metrics import Sample, gauge
 
@@ -44,7 +45,7 @@ class Wiring:
 
     :param name: its name.
     :param listen: where fellow servers reach it.
-    :param advertise: what they connect to.
+    :param advertise: what they connect to; port 0 stands for the one that ``listen`` gets.
     :param brokers: endpoints of the brokers' servers' sides.
     :param proxies: endpoints of the proxies' publishers' sides.
     :param reference: the reference's endpoint.
@@ -156,7 +157,9 @@ class Server(Role):
         self._executor = executor = Executor(
             replica, store, reactor=self.reactor, now=self.now, quiet=self.quiet, stop=self._stop_at_once
         )
-        executor.links = Links(self, self._wiring, executor)
+        executor.links = links = Links(self, self._wiring, executor)
+        replica.formation.reachable_at(with_port(self._wiring.advertise, links.listening))
+        _log.info("This is the server {name}", name=self._wiring.name)
         self._ticked = self.now().monotonic
         self.every(TICK_SECONDS, self._tick)
 

@@ -8,7 +8,7 @@ class Socket:
         self, transport, *, received=None, listen=(), connect=(), turn_ended=None, bounds=None, max_backlog=0
     ):
         self.listen, self.connect = tuple(listen), tuple(connect)
-        self.bound = self.listen
+        self.bound = tuple(endpoint.replace(":0", ":40001") for endpoint in self.listen)
         self.counters = Counters()
         self.received, self.turn_ended = received, turn_ended
         self.sent = []
@@ -35,6 +35,10 @@ class Socket:
 
 
 class Router(Socket):
+    @property
+    def endpoint(self):
+        return self.bound[0]
+
     def deliver(self, *parts):
         self.received((b"route",), list(parts))
 

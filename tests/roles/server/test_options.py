@@ -5,6 +5,7 @@ from pathlib import Path
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.roles import server
 from bulletin.roles.server import Options
 from bulletin.storage.directory import DirectoryLock
 
@@ -41,6 +42,37 @@ class OptionsTests(SynchronousTestCase):
 
     def test_a_name_is_needed(self):
         self.assertIn("--name", self.refused("--listen", "tcp://127.0.0.1:0"))
+
+    def test_its_own_address_is_found(self):
+        self.patch(server, "own_endpoint", lambda listen: "tcp://10.0.0.7:0")
+        options = self.parse("--name", "alfa", "--listen", "tcp://*:0", "--advertise", "auto")
+        self.assertEqual(options["advertise"], "tcp://10.0.0.7:0")
+
+    def test_a_pool_gives_name_and_directory(self):
+        pool = self.mktemp()
+        names = []
+        for _ in range(2):
+            options = Options({"BULLETIN_DATA_POOL": pool})
+            options.parseOptions(["--listen", "tcp://127.0.0.1:0"])
+            self.addCleanup(options.place.release)
+            names.append(options["name"])
+            self.assertEqual(options["data"], Path(pool).absolute() / options["name"])
+        self.assertEqual(names, ["servidor-1", "servidor-2"])
+
+    def test_a_pool_goes_with_no_name_and_no_directory(self):
+        for mixed in (["--name", "alfa"], ["--data", "data"]):
+            options = Options({})
+            arguments = ["--listen", "tcp://127.0.0.1:0", "--data-pool", self.mktemp(), *mixed]
+            error = self.assertRaises(usage.UsageError, options.parseOptions, arguments)
+            self.assertIn(f"does not go with {mixed[0]}", str(error))
+
+    def test_a_pool_that_cannot_be_used_is_one_sentence(self):
+        file = Path(self.mktemp())
+        file.touch()
+        options = Options({})
+        arguments = ["--listen", "tcp://127.0.0.1:0", "--data-pool", str(file / "pool")]
+        error = self.assertRaises(usage.UsageError, options.parseOptions, arguments)
+        self.assertIn("cannot be used", str(error))
 
     def test_each_option_is_read_from_the_environment_too(self):
         options = self.parse(

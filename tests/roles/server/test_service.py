@@ -66,7 +66,7 @@ class ServiceTests(SynchronousTestCase):
         self.patch(ending, "fail", lambda reactor, sentence: self.failed.append(sentence))
         self.number = 0
 
-    def make(self, name="alfa"):
+    def make(self, name="alfa", own=OWN):
         self.sockets = Sockets()
 
         def make_store(call_from_thread, failed):
@@ -74,7 +74,7 @@ class ServiceTests(SynchronousTestCase):
             return self.store
 
         return Server(
-            Wiring(name, (OWN,), OWN, (BROKER,), (PROXY,), REFERENCE),
+            Wiring(name, (own,), own, (BROKER,), (PROXY,), REFERENCE),
             None,
             expect=1,
             rng=Random(1),
@@ -84,8 +84,8 @@ class ServiceTests(SynchronousTestCase):
             instant=lambda: Instant(self.reactor.seconds() + 100, self.reactor.seconds() + 1e9),
         )
 
-    def start(self, name="alfa"):
-        self.server = self.make(name)
+    def start(self, name="alfa", own=OWN):
+        self.server = self.make(name, own)
         self.server.startService()
         self.broker = self.sockets.connected_to(BROKER)
         self.reference = self.sockets.connected_to(REFERENCE)
@@ -145,6 +145,13 @@ class ServiceTests(SynchronousTestCase):
         health = self.server.health()
         self.assertFalse(health.ready)
         self.assertIn("empty", health.reason)
+        self.stop()
+
+    def test_the_port_that_it_got_is_what_it_registers(self):
+        self.start(own="tcp://127.0.0.1:0")
+        self.pass_time(0.1)
+        (frame,) = self.reference.take()[-1]
+        self.assertEqual(reference_wire.decode_request(frame).body.endpoint, "tcp://127.0.0.1:40001")
         self.stop()
 
     def test_a_founded_server_leads_alone_and_is_ready(self):
