@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 ROOT = Path(__file__).parent.parent
 COMMANDS = {
     "bulletin-board",
+    "bulletin-bot",
     "bulletin-broker",
     "bulletin-client",
     "bulletin-proxy",

@@ -160,6 +160,15 @@ def _directory(text: str) -> Path:
     return path
 
 
+def _file(text: str) -> Path:
+    if not text or "\0" in text:
+        raise Mistake(f"{_shown(text)} is no file")
+    path = Path(text).expanduser().absolute()
+    if path.is_dir() or not path.parent.is_dir():
+        raise Mistake(f"{_shown(text)} is a directory, or in none")
+    return path
+
+
 def _host_port(text: str) -> HostPort:
     return HostPort(*parse_host_port(text, listen=True))
 
@@ -175,6 +184,8 @@ NAME: Final = Kind(_name)
 """A name of at most 64 bytes: a string."""
 DIRECTORY: Final = Kind(_directory)
 """A directory, which need not be there yet: an absolute ``Path``."""
+FILE: Final = Kind(_file)
+"""A file, which need not be there yet, in a directory that is: an absolute ``Path``."""
 HOST_PORT: Final = Kind(_host_port)
 """``HOST:PORT`` to serve a web page at: a `HostPort`."""
 FLAG: Final = Kind(_truth, flag=True)

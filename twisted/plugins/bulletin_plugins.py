@@ -38,3 +38,9 @@ client = ServiceMaker(
     "Logs in, lists, publishes, reads.  Stays in the foreground.",
     "bulletin-client",
 )
+bot = ServiceMaker(
+    "BulletInBoard bot",
+    "bulletin.roles.bot",
+    "Keeps a board busy: it writes at a steady rate and reads what others write.",
+    "bulletin-bot",
+)
