@@ -41,7 +41,7 @@ class TidyTests(SynchronousTestCase):
                     self.assertNotIn(word, line, f"{path.relative_to(ROOT)}:{number}")
 
     def test_no_module_of_the_package_is_dead(self):
-        """Every module is imported by another one, or is a command's entry."""
+        """Every module is imported by another one, or is a command's entry, or named by a unit of systemd's."""
         imported = set()
         for path in [*PACKAGE, *(ROOT / "twisted").rglob("*.py")]:
             for node in ast.walk(ast.parse(path.read_text())):
@@ -51,11 +51,13 @@ class TidyTests(SynchronousTestCase):
                 elif isinstance(node, ast.Import):
                     imported.update(alias.name for alias in node.names)
         plugins = (ROOT / "twisted/plugins/bulletin_plugins.py").read_text()
+        units = "".join(path.read_text() for path in (ROOT / "deploy/systemd").glob("*.service"))
         dead = []
         for path in PACKAGE:
             if path.name == "__init__.py":
                 continue
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            if name not in imported | FOR_TESTS and f'"{name}"' not in plugins:
+            named = f'"{name}"' in plugins or f"={name}." in units
+            if name not in imported | FOR_TESTS and not named:
                 dead.append(name)
         self.assertEqual(dead, [])
