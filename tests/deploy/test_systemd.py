@@ -213,7 +213,7 @@ class CommandTests(UnitCase):
 
     def test_a_board_of_units(self):
         self.configure()
-        services = {name: self.start(name) for name in INSTALLED if name != "bulletin-bot@ana.service"}
+        services = {name: self.start(name) for name in INSTALLED}
         for service in services.values():
             service.wait_line("READY=1")
         for name in SERVERS:
@@ -221,10 +221,12 @@ class CommandTests(UnitCase):
             self.assertIn("STATUS=Reading the disk.", server.heard)
             server.wait_for(lambda line: line.startswith("STATUS=Ready; ") and line.endswith(" leads."))
         services["bulletin-broker.service"].wait_line("STATUS=Servers that are ready: 3.")
+        services["bulletin-bot@ana.service"].wait_for(lambda line: line.startswith("STATUS=The bot is in "))
         for service in services.values():
             service.forget()
             service.wait_line("WATCHDOG=1")
             service.wait_line("WATCHDOG=1")
+        self.stop(services.pop("bulletin-bot@ana.service"))
         self.pause(services["bulletin-server@three.service"], services["bulletin-server@two.service"])
         self.hang(services.pop("bulletin-server@one.service"))
         for service in services.values():
