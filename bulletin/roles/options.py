@@ -7,6 +7,7 @@ is one line and not a traceback.
 This module is imported before twistd has chosen its reactor, so it imports no txZMQ, which would choose one.
 """
 
+import getopt
 import math
 import os
 import re
@@ -18,16 +19,22 @@ from typing import Any, ClassVar, Final
 import attrs
 from twisted.python import usage
 
+from bulletin.core.errors import ENGLISH
 from bulletin.core.limits import NAME_BYTES_MAX
+from bulletin.language import N_, Complaint, Language
 from bulletin.transport.binding import probe
-from bulletin.transport.endpoints import EndpointError, parse_endpoint, parse_endpoints, parse_host_port
+from bulletin.transport.endpoints import parse_endpoint, parse_endpoints, parse_host_port
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "sim"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "nao", "não"})
 
 
-class Mistake(ValueError):
+class Mistake(Complaint):
     """A value is not one of its kind; the message is one sentence without a full stop."""
+
+
+class WrongUsage(usage.UsageError):
+    """A mistake as its user reads it: one whole sentence, in his language."""
 
 
 @attrs.frozen
@@ -70,7 +77,7 @@ class Option:
 
     :param name: as on the command line, without the dashes.
     :param kind: what its value is.
-    :param doc: what it is for, one phrase, for ``--help``.
+    :param doc: what it is for, one phrase, for ``--help``; marked for translation where people meet it.
     :param default: as the user would write it; None: the value is None if nobody gives one.
     :param required: it has no default, and must be given.
     """
@@ -86,12 +93,15 @@ class Option:
         """The environment variable that it is read from, too."""
         return "BULLETIN_" + self.name.upper().replace("-", "_")
 
-    @property
-    def help(self) -> str:
+    def help(self, language: Language) -> str:
         """The line for ``--help``."""
-        needed = "must be given, " if self.required else ""
-        default = "" if self.default is None else f", {self.default} if not given"
-        return f"{self.doc} ({needed}or {self.variable}{default})"
+        doc = language.say(self.doc)
+        if self.required:
+            return language.say(N_("{doc} (must be given, or {variable})"), doc=doc, variable=self.variable)
+        if self.default is None:
+            return language.say(N_("{doc} (or {variable})"), doc=doc, variable=self.variable)
+        sentence = N_("{doc} (or {variable}, {default} if not given)")
+        return language.say(sentence, doc=doc, variable=self.variable, default=self.default)
 
 
 def endpoints(*, listen: bool) -> Kind:
@@ -109,7 +119,12 @@ def integer(minimum: int, maximum: int) -> Kind:
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text) or not minimum <= int(text) <= maximum:
-            raise Mistake(f"{_shown(text)} is not a whole number from {minimum} to {maximum}")
+            raise Mistake(
+                N_("{given} is not a whole number from {least} to {most}"),
+                given=shown(text),
+                least=minimum,
+                most=maximum,
+            )
         return int(text)
 
     return Kind(parse)
@@ -124,7 +139,12 @@ def real(minimum: float, maximum: float) -> Kind:
         except ValueError:
             value = math.nan
         if not minimum <= value <= maximum:
-            raise Mistake(f"{_shown(text)} is not a number from {minimum:g} to {maximum:g}")
+            raise Mistake(
+                N_("{given} is not a number from {least:g} to {most:g}"),
+                given=shown(text),
+                least=minimum,
+                most=maximum,
+            )
         return value
 
     return Kind(parse)
@@ -135,7 +155,7 @@ def choice(*words: str) -> Kind:
 
     def parse(text: str) -> str:
         if text not in words:
-            raise Mistake(f"{_shown(text)} is none of {', '.join(words)}")
+            raise Mistake(N_("{given} is none of {words}"), given=shown(text), words=", ".join(words))
         return text
 
     return Kind(parse)
@@ -143,20 +163,20 @@ def choice(*words: str) -> Kind:
 
 def _name(text: str) -> str:
     if not text.strip() or text != text.strip():
-        raise Mistake(f"{_shown(text)} is empty, or begins or ends with a blank")
+        raise Mistake(N_("{given} is empty, or begins or ends with a blank"), given=shown(text))
     if not text.isprintable():
-        raise Mistake(f"{_shown(text)} has characters that cannot be printed")
+        raise Mistake(N_("{given} has characters that cannot be printed"), given=shown(text))
     if len(text.encode()) > NAME_BYTES_MAX:
-        raise Mistake(f"{_shown(text)} is longer than {NAME_BYTES_MAX} bytes")
+        raise Mistake(N_("{given} is longer than {most} bytes"), given=shown(text), most=NAME_BYTES_MAX)
     return text
 
 
 def _directory(text: str) -> Path:
     if not text or "\0" in text:
-        raise Mistake(f"{_shown(text)} is no directory")
+        raise Mistake(N_("{given} is no directory"), given=shown(text))
     path = Path(text).expanduser().absolute()
     if path.exists() and not path.is_dir():
-        raise Mistake(f"{_shown(text)} is there already, and no directory")
+        raise Mistake(N_("{given} is there already, and no directory"), given=shown(text))
     return path
 
 
@@ -176,7 +196,7 @@ def _host_port(text: str) -> HostPort:
 def _truth(text: str) -> bool:
     word = text.lower()
     if word not in _TRUE | _FALSE:
-        raise Mistake(f"{_shown(text)} is neither yes nor no")
+        raise Mistake(N_("{given} is neither yes nor no"), given=shown(text))
     return word in _TRUE
 
 
@@ -198,7 +218,7 @@ HTTP: Final = Option("http", HOST_PORT, "HOST:PORT for /healthz, /readyz and /me
 class RoleOptions(usage.Options):
     """The options of one command, from the class's `table`; after parsing, ``self[name]`` is a value of the option's kind.
 
-    Raises ``usage.UsageError`` with one sentence; as a command of twistd, prints it and exits.
+    Raises ``usage.UsageError`` with one sentence of ours, never Twisted's; as a command of twistd, prints it and exits.
 
     :param environment: in place of the process's, in tests.
     """
@@ -207,6 +227,8 @@ class RoleOptions(usage.Options):
     """What the command takes, besides ``--help``."""
     exit_status: ClassVar[int] = 1
     """The process's status after a mistake."""
+    language: Language = Language(ENGLISH)
+    """What mistakes and ``--help`` are told in."""
     optParameters: ClassVar[list[list[str | None]]] = []
     optFlags: ClassVar[list[list[str | None]]] = []
 
@@ -214,8 +236,8 @@ class RoleOptions(usage.Options):
         """Turn the table into what Twisted reads."""
         super().__init_subclass__(**arguments)
         own = cls.__dict__.get("table", ())
-        cls.optParameters = [[o.name, None, None, o.help] for o in own if not o.kind.flag]
-        cls.optFlags = [[o.name, None, o.help] for o in own if o.kind.flag]
+        cls.optParameters = [[o.name, None, None, o.help(cls.language)] for o in own if not o.kind.flag]
+        cls.optFlags = [[o.name, None, o.help(cls.language)] for o in own if o.kind.flag]
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()
@@ -224,17 +246,90 @@ class RoleOptions(usage.Options):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line; under twistd, a mistake is one line on stderr and the end."""
         try:
-            super().parseOptions(options)
-        except usage.UsageError as error:
+            self._parse(options)
+        except WrongUsage as error:
             if self.parent is None:
                 raise
             sys.stderr.write(f"{self.parent.subCommand}: {error}\n")
             sys.exit(self.exit_status)
 
+    def _parse(self, options: Sequence[str] | None) -> None:
+        """Have Twisted read the command line, and say what it says in our words.
+
+        :raises WrongUsage: whatever is wrong.
+        """
+        try:
+            super().parseOptions(options)
+        except Complaint as complaint:
+            raise self._wrong(complaint) from None
+        except WrongUsage:
+            raise
+        except usage.UsageError as error:
+            mistake = self._in_our_words(error, options or ())
+            raise self._wrong(mistake) from None
+
+    def _wrong(self, complaint: Complaint) -> WrongUsage:
+        text = self.language.tell(complaint)
+        return WrongUsage(text[:1].upper() + text[1:] + ".")
+
+    def _in_our_words(self, error: usage.UsageError, words: Sequence[str]) -> Mistake:
+        """What Twisted found wrong in a command line."""
+        found = error.__context__
+        if isinstance(found, getopt.GetoptError):
+            long = any(word.partition("=")[0] == f"--{found.opt}" for word in words)
+            return self._wrong_option(found.opt, long=long or len(found.opt) > 1)
+        # The one other thing that it finds in options like these.
+        command = str(error).removeprefix("Unknown command: ")
+        sentence = N_("there is no command {command}; {help} names them")
+        return Mistake(sentence, command=shown(command), help=self.help_command)
+
+    @property
+    def command_line(self) -> str:
+        """How the command is called, ``twistd bulletin-client tail``; empty where twistd did not call it."""
+        if self.parent is None:
+            return ""
+        above = self.parent.command_line if isinstance(self.parent, RoleOptions) else "twistd"
+        return f"{above} {self.parent.subCommand}".lstrip()
+
+    @property
+    def help_command(self) -> str:
+        """What shows the help of this command."""
+        return f"{self.command_line} --help".lstrip()
+
+    def _wrong_option(self, name: str, *, long: bool) -> Mistake:
+        """What is wrong with an option that getopt does not take.
+
+        :param name: as it was written, without dashes.
+        :param long: whether it had two of them.
+        """
+        meant = self._meant(name)
+        option = f"--{name}" if long else f"-{name}"
+        if not meant or not long:
+            return Mistake(
+                N_("there is no option {option}; {help} names them"),
+                option=shown(option),
+                help=self.help_command,
+            )
+        if len(meant) > 1:
+            candidates = ", ".join(f"--{known}" for known in meant)
+            return Mistake(N_("{option} may be any of {options}"), option=option, options=candidates)
+        if self.takes_value(name):
+            return Mistake(N_("--{option} needs a value"), option=meant[0])
+        return Mistake(N_("--{option} takes no value"), option=meant[0])
+
+    def takes_value(self, name: str) -> bool:
+        """Whether an option, or the only one that begins like this, has a value; False for one that there is not."""
+        return self._meant(name) in [[option.name] for option in self.table if not option.kind.flag]
+
+    def _meant(self, name: str) -> list[str]:
+        """The names of the options that a name may mean."""
+        names = [*(option.name for option in self.table), "help", "version"]
+        return [name] if name in names else [known for known in names if known.startswith(name)]
+
     def parseArgs(self, *arguments: str) -> None:
         """Refuse whatever stands there besides options."""
         if arguments:
-            raise usage.UsageError(f"The argument {_shown(arguments[0])} is one too many.")
+            raise Mistake(N_("the argument {given} is one too many"), given=shown(arguments[0]))
 
     def postOptions(self) -> None:
         """Turn texts into values, check them together, and try out what is to be listened on."""
@@ -243,8 +338,8 @@ class RoleOptions(usage.Options):
         try:
             self.check()
             probe(*self._listening())
-        except (Mistake, EndpointError) as error:
-            raise usage.UsageError(_sentence(str(error))) from None
+        except Complaint as complaint:
+            raise self._wrong(complaint) from None
         twistd = self.parent
         if twistd is not None and twistd.get("nodaemon") and twistd.get("pidfile") == "twistd.pid":
             # In the foreground nobody reads it, and two roles in one folder would take it from each other.
@@ -266,12 +361,16 @@ class RoleOptions(usage.Options):
             text = option.default
         if text is None:
             if option.required:
-                raise usage.UsageError(f"--{option.name} is missing (or set {option.variable}).")
+                raise Mistake(
+                    N_("--{option} is missing (or set {variable})"),
+                    option=option.name,
+                    variable=option.variable,
+                )
             return False if option.kind.flag else None
         try:
             return option.kind.parse(text)
-        except (Mistake, EndpointError) as error:
-            raise usage.UsageError(f"{source}: {error}.") from None
+        except Complaint as complaint:
+            raise WrongUsage(f"{source}: {self.language.tell(complaint)}.") from None
 
     def _listening(self) -> tuple[list[str], list[tuple[str, int]]]:
         """All endpoints to listen on, and all web pages' addresses."""
@@ -286,10 +385,6 @@ class RoleOptions(usage.Options):
         return listening, pages
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
-
-
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """The user's words, on one line and not without end."""
     return repr(text if len(text) <= 100 else text[:100] + "…")

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from bulletin.core.limits import ENDPOINT_BYTES_MAX
+from bulletin.language import N_, Complaint
 
 ENDPOINTS_MAX: Final = 64
 """Endpoints in one list."""
@@ -23,7 +24,7 @@ IPC: Final = "ipc://"
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
 
 
-class EndpointError(ValueError):
+class EndpointError(Complaint):
     """An endpoint is no endpoint, or cannot be used; the message is one sentence without a full stop."""
 
 
@@ -37,10 +38,10 @@ def parse_endpoints(text: str, *, listen: bool) -> tuple[str, ...]:
     """
     endpoints = tuple(_parse(part.strip(), listen=listen) for part in text.split(","))
     if len(endpoints) > ENDPOINTS_MAX:
-        raise EndpointError(f"there are more than {ENDPOINTS_MAX} endpoints")
+        raise EndpointError(N_("there are more than {most} endpoints"), most=ENDPOINTS_MAX)
     for number, endpoint in enumerate(endpoints):
         if endpoint in endpoints[:number] and not endpoint.endswith(":0"):
-            raise EndpointError(f"{endpoint!r} is given twice")
+            raise EndpointError(N_("{endpoint} is given twice"), endpoint=_shown(endpoint))
     return endpoints
 
 
@@ -51,7 +52,7 @@ def parse_endpoint(text: str, *, listen: bool) -> str:
     """
     endpoints = parse_endpoints(text, listen=listen)
     if len(endpoints) > 1:
-        raise EndpointError(f"{_shown(text)} is more than one endpoint")
+        raise EndpointError(N_("{given} is more than one endpoint"), given=_shown(text))
     return endpoints[0]
 
 
@@ -84,22 +85,22 @@ def parse_host_port(text: str, *, listen: bool) -> tuple[str, int]:
 
 def _parse(text: str, *, listen: bool) -> str:
     if not text:
-        raise EndpointError("an endpoint is empty")
+        raise EndpointError(N_("an endpoint is empty"))
     if len(text.encode("utf-8", "surrogatepass")) > ENDPOINT_BYTES_MAX:
-        raise EndpointError(f"an endpoint is longer than {ENDPOINT_BYTES_MAX} bytes")
+        raise EndpointError(N_("an endpoint is longer than {most} bytes"), most=ENDPOINT_BYTES_MAX)
     if text.startswith(TCP):
         host, port = _host_port(text[len(TCP) :], text, listen=listen)
         return f"{TCP}{host}:{port}"
     if text.startswith(IPC):
         return _ipc(text)
-    raise EndpointError(f"{_shown(text)} begins neither with {TCP} nor with {IPC}")
+    raise EndpointError(N_("{given} begins neither with tcp:// nor with ipc://"), given=_shown(text))
 
 
 def _host_port(text: str, whole: str, *, listen: bool) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host:
         form = "HOST:PORT" if whole == text else "tcp://HOST:PORT"
-        raise EndpointError(f"{_shown(whole)} is not of the form {form}")
+        raise EndpointError(N_("{given} is not of the form {form}"), given=_shown(whole), form=form)
     _check_host(host, whole, listen=listen)
     return host, _port(port, whole, lowest=0 if listen else 1)
 
@@ -107,11 +108,13 @@ def _host_port(text: str, whole: str, *, listen: bool) -> tuple[str, int]:
 def _ipc(text: str) -> str:
     path = text[len(IPC) :]
     if path in {"", "*", "@"} or path.endswith("/"):
-        raise EndpointError(f"{_shown(text)} names no file")
+        raise EndpointError(N_("{given} names no file"), given=_shown(text))
     if not path.isprintable():
-        raise EndpointError(f"{_shown(text)} has control characters in its path")
+        raise EndpointError(N_("{given} has control characters in its path"), given=_shown(text))
     if len(path.encode()) > IPC_PATH_BYTES_MAX:
-        raise EndpointError(f"{_shown(text)} has a path of more than {IPC_PATH_BYTES_MAX} bytes")
+        raise EndpointError(
+            N_("{given} has a path of more than {most} bytes"), given=_shown(text), most=IPC_PATH_BYTES_MAX
+        )
     return text
 
 
@@ -119,14 +122,20 @@ def _port(port: str, text: str, *, lowest: int) -> int:
     if lowest == 0 and port == "*":
         return 0
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and lowest <= int(port) <= 65535):
-        raise EndpointError(f"the port in {_shown(text)} is not a number from {lowest} to 65535")
+        raise EndpointError(
+            N_("the port in {given} is not a number from {lowest} to 65535"),
+            given=_shown(text),
+            lowest=lowest,
+        )
     return int(port)
 
 
 def _check_host(host: str, text: str, *, listen: bool) -> None:
     if _is_wildcard(host):
         if not listen:
-            raise EndpointError(f"{_shown(text)} has a wildcard for a host: nothing can connect to that")
+            raise EndpointError(
+                N_("{given} has a wildcard for a host: nothing can connect to that"), given=_shown(text)
+            )
         return
     if host.startswith("[") or host.endswith("]"):
         valid = _is_address(host[1:-1]) and host == f"[{host[1:-1]}]" and ":" in host[1:-1]
@@ -136,7 +145,7 @@ def _check_host(host: str, text: str, *, listen: bool) -> None:
         name = host.removesuffix(".")
         valid = len(name) <= 253 and all(map(_LABEL.match, name.split(".")))
     if not valid:
-        raise EndpointError(f"the host in {_shown(text)} is neither a name nor an address")
+        raise EndpointError(N_("the host in {given} is neither a name nor an address"), given=_shown(text))
 
 
 def _is_wildcard(host: str) -> bool:

@@ -5,7 +5,7 @@
     twistd bulletin-client [options] COMMAND [options] ARGUMENT…
 
     options.py   the command line; every mistake is one line and status 2
-    texts.py     what it says; Portuguese by gettext, see bulletin/language.py
+    help.py      --help in the person's language; how sentences get into it, see bulletin/language.py
     show.py      how it says it: for a person, or one JSON object a line
     commands.py  a coroutine per command
     link.py      sockets around a Caller and a Reader, for this and other roles that are clients

@@ -15,16 +15,15 @@ from bulletin.core.wire.replies import (
     ChannelCreated,
     ChannelNames,
     LoggedIn,
-    Posted,
     PublishedPage,
     UserNames,
 )
 from bulletin.core.wire.requests import ReadLevel
+from bulletin.language import N_
 from bulletin.roles.client.link import without_effect
 from bulletin.roles.client.options import Options
 from bulletin.roles.client.service import DONE, Client
 from bulletin.roles.client.show import harmless
-from bulletin.roles.client.texts import Text
 
 Command = Callable[[Client, Options], Awaitable[int]]
 
@@ -71,7 +70,8 @@ async def publish(client: Client, options: Options) -> int:
     """``publish CHANNEL TEXT``."""
     given = options.command.given
     request = requests.Publish(options["user"], given["CHANNEL"], given["TEXT"])
-    client.show.posted(Text.PUBLISHED, given["CHANNEL"], await client.ask(request, Posted))
+    posted = await client.post(request, options.command["id"])
+    client.show.posted(N_("Published as number {seq} of {stream}."), given["CHANNEL"], posted)
     return DONE
 
 
@@ -79,7 +79,8 @@ async def send(client: Client, options: Options) -> int:
     """``send USER TEXT``."""
     given = options.command.given
     request = requests.Send(options["user"], given["USER"], given["TEXT"])
-    client.show.posted(Text.SENT, given["USER"], await client.ask(request, Posted))
+    posted = await client.post(request, options.command["id"])
+    client.show.posted(N_("Sent: it is number {seq} in {stream}'s inbox."), given["USER"], posted)
     return DONE
 
 
@@ -145,7 +146,7 @@ class Tailing:
                 show.reset(stream, cursor, head)
             case Recovered(stream):
                 if stream in self._begun:
-                    show.notice(Text.BACK, channel=harmless(stream.name))
+                    show.notice(N_("{channel}: the board is back."), channel=harmless(stream.name))
             case Failed():
                 self._failed(event)
 
@@ -163,9 +164,14 @@ class Tailing:
         elif isinstance(why, Unreachable) and stream not in self._begun:
             self._client.no_answer(write=False)
         else:
-            language = self._client.show.language
-            reason = Text.SILENCE.say(language) if isinstance(why, Unreachable) else why.sentence(language)
-            self._client.show.notice(Text.WAITING, channel=harmless(stream.name), why=reason.rstrip("."))
+            show = self._client.show
+            silence = show.language.say(N_("no answer"))
+            reason = silence if isinstance(why, Unreachable) else why.sentence(show.language.code)
+            show.notice(
+                N_("{channel}: the history cannot be read at the moment ({why}); waiting for it."),
+                channel=harmless(stream.name),
+                why=reason.rstrip("."),
+            )
 
 
 def _level(options: Options) -> ReadLevel:

@@ -135,6 +135,14 @@ class Link:
         self.closed = True
         self._heard = None
 
+    def silent(self) -> tuple[str, ...]:
+        """The brokers' endpoints where somebody took requests and answered none."""
+        return tuple(
+            endpoint
+            for endpoint, dealer in zip(self.reach.brokers, self._dealers, strict=True)
+            if dealer.counters.sent and not dealer.counters.received
+        )
+
     async def ask(
         self,
         request: Write | Query,

@@ -83,7 +83,7 @@ class Foreground(MultiService):
 def makeService(options: Options) -> Foreground:
     """The service of one command."""
     console = standard_console()
-    show: Show = Json(console, options["lang"]) if options["json"] else Human(console, options["lang"])
+    show: Show = (Json if options["json"] else Human)(console, options.language)
     assert options.subCommand is not None
     command = COMMANDS[options.subCommand]
     foreground = Foreground()

@@ -11,10 +11,11 @@ from twisted.logger import Logger
 from bulletin.core.client.reader import Event
 from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Refusal
-from bulletin.core.wire.requests import Query, Write
+from bulletin.core.wire.replies import Posted
+from bulletin.core.wire.requests import Publish, Query, Send, Write
+from bulletin.language import N_
 from bulletin.roles.client.link import AnyResult, Link, NoAnswer, Reach, Refused
-from bulletin.roles.client.show import Show
-from bulletin.roles.client.texts import Text
+from bulletin.roles.client.show import Show, in_doubt
 from bulletin.roles.role import Role
 
 DONE: Final = 0
@@ -58,12 +59,22 @@ class Client(Role):
         self._patient = patient
         self._status: int | None = None
         self._heard: Callable[[Event], object] | None = None
+        self._id: str | None = None
+        """Of the post under way, with which the command can be given again."""
 
     # What commands use
 
     async def ask(self, request: Write | Query, expected: type[AnyResult]) -> AnyResult:
         """Make a request, and wait for what it comes to; see :meth:`Link.ask`."""
         return await self.link.ask(request, expected)
+
+    async def post(self, request: Publish | Send, id_: str | None) -> Posted:
+        """Post something; if it fails, the id is told with which the same command settles what became of it.
+
+        :param id_: of an earlier try, or None.
+        """
+        self._id = self.link.caller.next_id() if id_ is None else id_
+        return await self.link.ask(request, Posted, id=self._id)
 
     def follow(
         self,
@@ -88,7 +99,7 @@ class Client(Role):
         lost = self.show.console.lost
         if status == DONE and lost is not None and lost.errno != errno.EPIPE:
             _log.error("The result could not be written: {why}", why=lost)
-            self.show.notice(Text.NOT_WRITTEN, why=lost.strerror)
+            self.show.notice(N_("The result could not be written: {why}."), why=lost.strerror)
             status = REFUSED
         self._status = status
         self.link.close()
@@ -96,15 +107,27 @@ class Client(Role):
 
     def refused(self, refusal: Refusal, sentence: str = "") -> None:
         """End with an ``erro`` reply."""
-        self.show.refused(refusal, sentence)
+        self.show.refused(refusal, sentence, self._id)
         self.end(REFUSED)
 
     def no_answer(self, *, write: bool) -> None:
         """End without one."""
         reach = self.link.reach
-        self.show.notice(Text.NO_ANSWER, seconds=reach.timeout, brokers=", ".join(reach.brokers))
+        self.show.notice(
+            N_("No broker answered within {seconds:g} s ({brokers})."),
+            seconds=reach.timeout,
+            brokers=", ".join(reach.brokers),
+        )
+        for endpoint in self.link.silent():
+            self.show.notice(
+                N_(
+                    "{endpoint} takes connections and says nothing: is it a broker's port for clients (--clients), "
+                    "and not the one for servers (--servers)?"
+                ),
+                endpoint=endpoint,
+            )
         if write:
-            self.show.notice(Text.UNKNOWN)
+            self.show.console.complain(in_doubt(self.show.language, self._id))
         self.end(NO_ANSWER)
 
     # A role's life
@@ -116,6 +139,8 @@ class Client(Role):
 
     def close(self) -> None:
         """An end that the command did not choose."""
+        if self._status is None and self._id is not None:
+            self.show.console.complain(in_doubt(self.show.language, self._id))
         self.end(DONE if self._patient else INTERRUPTED)
 
     async def _run(self) -> None:
@@ -130,7 +155,7 @@ class Client(Role):
 
     def _failed(self, failure: Any) -> None:
         _log.failure("The command failed", failure)
-        self.show.notice(Text.FAILED)
+        self.show.notice(N_("The client failed; run it again with twistd --logfile FILE to see why."))
         self.end(REFUSED)
 
     def _hear(self, event: Event) -> None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import IO, Any, Final, Protocol
@@ -13,7 +14,7 @@ from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire.publications import Published, flat
 from bulletin.core.wire.replies import Posted
-from bulletin.roles.client.texts import Text
+from bulletin.language import N_, Language
 
 _HARMFUL: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -79,7 +80,7 @@ class Show(Protocol):
     """How results look."""
 
     console: Console
-    language: str
+    language: Language
 
     def logged_in(self, user: str, *, existing: bool) -> None:
         """To ``login``."""
@@ -90,8 +91,11 @@ class Show(Protocol):
     def names(self, kind: str, names: Iterable[str]) -> None:
         """To ``users`` and ``channels``: ``kind`` is ``user`` or ``channel``."""
 
-    def posted(self, text: Text, stream: str, posted: Posted) -> None:
-        """To ``publish`` and ``send``."""
+    def posted(self, sentence: str, stream: str, posted: Posted) -> None:
+        """To ``publish`` and ``send``.
+
+        :param sentence: marked for translation, with places ``stream`` and ``seq``.
+        """
 
     def post(self, post: Published, *, stream: bool = False) -> None:
         """A post; with ``stream``: where posts of several streams are mixed."""
@@ -99,14 +103,21 @@ class Show(Protocol):
     def more(self, option: str, cursor: int) -> None:
         """The page is not all."""
 
-    def refused(self, refusal: Refusal, sentence: str) -> None:
-        """An ``erro`` reply."""
+    def refused(self, refusal: Refusal, sentence: str, id_: str | None = None) -> None:
+        """An ``erro`` reply.
+
+        :param sentence: the board's own.
+        :param id_: with which the command can be given again, if it can.
+        """
 
     def reset(self, stream: Stream, cursor: int, head: int) -> None:
         """The board is another one."""
 
-    def notice(self, text: Text, **values: object) -> None:
-        """Something to know that is no result."""
+    def notice(self, sentence: str, **values: object) -> None:
+        """Something to know that is no result.
+
+        :param sentence: marked for translation.
+        """
 
 
 @attrs.define
@@ -114,21 +125,27 @@ class Human:
     """For a person.
 
     :param console: where to.
-    :param language: ``en`` or ``pt``.
+    :param language: of the sentences.
     :param zone: of the times; None: this machine's.
     """
 
     console: Console
-    language: str
+    language: Language
     zone: tzinfo | None = None
 
     def logged_in(self, user: str, *, existing: bool) -> None:
         """One sentence."""
-        self._say(Text.LOGGED_IN_AGAIN if existing else Text.LOGGED_IN, user=harmless(user))
+        sentence = N_("Welcome back, {user}.") if existing else N_("{user} is registered now.")
+        self._say(sentence, user=harmless(user))
 
     def created(self, channel: str, *, existing: bool) -> None:
         """One sentence."""
-        self._say(Text.CREATED_BEFORE if existing else Text.CREATED, channel=harmless(channel))
+        sentence = (
+            N_("The channel {channel} was there already.")
+            if existing
+            else N_("The channel {channel} is there now.")
+        )
+        self._say(sentence, channel=harmless(channel))
 
     def names(self, kind: str, names: Iterable[str]) -> None:
         """A name a line."""
@@ -136,11 +153,12 @@ class Human:
         for name in names:
             self.console.line(harmless(name))
 
-    def posted(self, text: Text, stream: str, posted: Posted) -> None:
+    def posted(self, sentence: str, stream: str, posted: Posted) -> None:
         """Its number, and the receipt."""
         receipt = posted.receipt
-        self._say(text, stream=harmless(stream), seq=posted.seq)
-        self._say(Text.RECEIPT, index=receipt.index, term=receipt.term, hash=receipt.chain.hex())
+        self._say(sentence, stream=harmless(stream), seq=posted.seq)
+        certificate = N_("Receipt: index {index}, term {term}, hash {hash}.")
+        self._say(certificate, index=receipt.index, term=receipt.term, hash=receipt.chain.hex())
 
     def post(self, post: Published, *, stream: bool = False) -> None:
         """Number, the board's time, who, and the text; further lines of it indented."""
@@ -152,22 +170,25 @@ class Human:
 
     def more(self, option: str, cursor: int) -> None:
         """How to get it."""
-        self.notice(Text.MORE, option=option, cursor=cursor)
+        self.notice(N_("There is more: {option} {cursor}"), option=option, cursor=cursor)
 
-    def refused(self, refusal: Refusal, sentence: str) -> None:
+    def refused(self, refusal: Refusal, sentence: str, id_: str | None = None) -> None:
         """The sentence, in this language where it has one."""
-        self.console.complain(refusal_words(refusal, sentence, self.language))
+        self.console.complain(refusal_words(refusal, sentence, self.language, id_))
 
     def reset(self, stream: Stream, cursor: int, head: int) -> None:
         """One sentence."""
-        self.notice(Text.RESET, channel=harmless(stream.name), cursor=cursor, head=head)
+        sentence = N_(
+            "{channel}: the board was set up anew (it has {head} posts, {cursor} had been read); reading from its start."
+        )
+        self.notice(sentence, channel=harmless(stream.name), cursor=cursor, head=head)
 
-    def notice(self, text: Text, **values: object) -> None:
+    def notice(self, sentence: str, **values: object) -> None:
         """One sentence, on stderr."""
-        self.console.complain(text.say(self.language, **values))
+        self.console.complain(self.language.say(sentence, **values))
 
-    def _say(self, text: Text, **values: object) -> None:
-        self.console.line(text.say(self.language, **values))
+    def _say(self, sentence: str, **values: object) -> None:
+        self.console.line(self.language.say(sentence, **values))
 
     def _time(self, seconds: float) -> str:
         try:
@@ -186,7 +207,7 @@ class Json:
     """
 
     console: Console
-    language: str
+    language: Language
 
     def logged_in(self, user: str, *, existing: bool) -> None:
         """``user``, ``existente``."""
@@ -201,9 +222,9 @@ class Json:
         for name in names:
             self._object(**{kind: name})
 
-    def posted(self, text: Text, stream: str, posted: Posted) -> None:
+    def posted(self, sentence: str, stream: str, posted: Posted) -> None:
         """``id``, ``seq``, ``recibo``."""
-        del text, stream
+        del sentence, stream
         receipt = posted.receipt
         recibo = {"indice": receipt.index, "termo": receipt.term, "hash": receipt.chain.hex()}
         self._object(id=posted.id, seq=posted.seq, recibo=recibo)
@@ -217,30 +238,44 @@ class Json:
         """``type`` ``more``, with the cursor by its option's name."""
         self._object(type="more", **{option.removeprefix("--"): cursor})
 
-    def refused(self, refusal: Refusal, sentence: str) -> None:
-        """``erro``, ``description``, ``definitivo``; and the sentence on stderr."""
-        words = refusal_words(refusal, sentence, self.language)
-        self._object(type="erro", erro=refusal.word, description=words, definitivo=refusal.definite)
+    def refused(self, refusal: Refusal, sentence: str, id_: str | None = None) -> None:
+        """``erro``, ``description``, ``definitivo``, with ``id`` if it may be settled; and the sentence on stderr."""
+        words = refusal_words(refusal, sentence, self.language, id_)
+        settle = {} if refusal.definite or id_ is None else {"id": id_}
+        self._object(type="erro", erro=refusal.word, description=words, definitivo=refusal.definite, **settle)
         self.console.complain(words)
 
     def reset(self, stream: Stream, cursor: int, head: int) -> None:
         """``type`` ``reset``, with ``channel``, ``cursor``, ``head``."""
         self._object(type="reset", channel=stream.name, cursor=cursor, head=head)
 
-    def notice(self, text: Text, **values: object) -> None:
+    def notice(self, sentence: str, **values: object) -> None:
         """One sentence, on stderr."""
-        self.console.complain(text.say(self.language, **values))
+        self.console.complain(self.language.say(sentence, **values))
 
     def _object(self, **fields: Any) -> None:
         self.console.line(json.dumps(fields, allow_nan=False))
 
 
-def refusal_words(refusal: Refusal, sentence: str, language: str) -> str:
-    """A refusal for a person: ours, or the board's own for a code that only it knows; and whether it is the last word."""
+def refusal_words(refusal: Refusal, sentence: str, language: Language, id_: str | None = None) -> str:
+    """A refusal for a person: ours, or the board's own for a code that only it knows; and whether it is the last word.
+
+    :param id_: with which the command can be given again, if it can.
+    """
     unknown = refusal.code is Code.UNSPECIFIED and sentence
-    words = harmless(sentence) if unknown else refusal.sentence(language)
-    if refusal.code is Code.TIMED_OUT:
-        words = Text.TIMED_OUT.say(language)  # the board's speaks of an id, which nobody gave here
+    words = harmless(sentence) if unknown else refusal.sentence(language.code)
+    if refusal.code is Code.TIMED_OUT:  # the board's speaks of an id, which is said below where there is one
+        words = language.say(N_("The board did not learn the outcome in time."))
     if not refusal.definite:
-        words += " " + Text.UNKNOWN.say(language)
+        words += " " + in_doubt(language, id_)
     return words
+
+
+def in_doubt(language: Language, id_: str | None) -> str:
+    """That nobody knows what became of a request; and how to learn it, if it has an id to be given again."""
+    if id_ is None:
+        return language.say(N_("Whether it took effect is not known."))
+    sentence = N_(
+        "Whether it took effect is not known: the same command with --id {id} before its arguments settles it."
+    )
+    return language.say(sentence, id=harmless(shlex.quote(id_)))

@@ -129,12 +129,14 @@ class Screen:
 class MemorySockets:
     """Sockets whose other end is a `FakeBoard`; a broker that is not there answers nothing.
 
-    :ivar away: endpoints of brokers that answer nothing.
+    :ivar away: endpoints where nobody listens.
+    :ivar silent: endpoints that take everything and answer nothing.
     """
 
     def __init__(self, board):
         self.board = board
         self.away = set()
+        self.silent = set()
         self.dealers = []
         self.subscribers = []
 
@@ -176,12 +178,14 @@ class MemoryDealer:
     def send(self, *parts):
         self.sent.append(parts)
         self._unanswered.append(parts)
+        self.counters.sent += self.endpoint not in self._sockets.away
 
     def turn(self):
-        if self.endpoint in self._sockets.away or not self._unanswered:
+        if self.endpoint in self._sockets.away | self._sockets.silent or not self._unanswered:
             return False
         unanswered, self._unanswered = self._unanswered, []
         for (body,) in unanswered:
+            self.counters.received += 1
             self._received([self._sockets.board.answer(body)])
         self._turn_ended()
         return True

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +20,10 @@ from bulletin.roles.client.options import COMMANDS as LISTED, Options
 from bulletin.roles.client.service import Client
 from bulletin.roles.client.show import Console, Human, Json
 from tests.roles.client.board import WALL, FakeBoard, MemorySockets, Screen
+
+IN_DOUBT = (
+    "Whether it took effect is not known: the same command with --id {} before its arguments settles it."
+)
 
 
 class Commanded(SynchronousTestCase):
@@ -41,7 +46,7 @@ class Commanded(SynchronousTestCase):
         options = Options({"BULLETIN_USER": "ana", "BULLETIN_BROKER": brokers})
         options.parseOptions(arguments)
         self.screen = Screen()
-        show = (Json if options["json"] else Human)(console or self.screen.console, options["lang"])
+        show = (Json if options["json"] else Human)(console or self.screen.console, options.language)
         command = COMMANDS[options.subCommand]
         self.client = Client(
             Reach(options["broker"], options["proxy"], options["timeout"]),
@@ -159,9 +164,44 @@ class Once(Commanded):
         self.assertEqual(self.statuses, [3])
         self.assertEqual(
             self.screen.complaints,
-            ["No broker answered within 3 s (tcp://127.0.0.1:1).", "Whether it took effect is not known."],
+            [
+                "No broker answered within 3 s (tcp://127.0.0.1:1).",
+                IN_DOUBT.format("0000000000000001:1"),
+            ],
         )
         self.assertEqual(len(set(self.sockets.dealers[0].sent)), 1)
+
+    def test_settled_by_its_id(self):
+        """The same command with the id of the try that got no answer takes effect once."""
+        self.board.channels = ["geral"]
+        self.sockets.silent = {"tcp://127.0.0.1:1"}
+        self.begin("--timeout", "1", "publish", "geral", "oi")
+        self.pass_time(1.1)
+        (body,) = self.sockets.dealers[0].sent[0]
+        self.board.answer(body)  # it came late, and its reply was lost
+        self.sockets.silent = set()
+        tried = "0000000000000001:1"
+        self.assertIn(f"--id {tried} ", self.screen.complaints[-1])
+        for _ in range(2):
+            lines = self.run_command("--json", "publish", "--id", tried, "geral", "oi")
+            self.assertEqual((json.loads(lines[0])["id"], json.loads(lines[0])["seq"]), (tried, 1))
+        self.assertEqual(len(self.board.posts[Stream(StreamKind.CHANNEL, "geral")]), 1)
+
+    def test_an_id_of_ones_own(self):
+        self.run_command("send", "--id", "job 7", "bia", "oi")
+        self.assertEqual(self.board.seen[-1].heading.id, "job 7")
+        self.run_command("send", "--id", "x" * 65, "bia", "oi", status=1)
+        self.assertEqual(self.screen.complaints, ["The field id is invalid: it is too long."])
+
+    def test_the_wrong_port(self):
+        """Who takes requests and answers none is named: it may be a broker's port for servers."""
+        self.sockets.away = {"tcp://127.0.0.1:1"}
+        self.sockets.silent = {"tcp://127.0.0.1:2"}
+        self.begin("--timeout", "3", "users", brokers="tcp://127.0.0.1:1,tcp://127.0.0.1:2")
+        self.pass_time(3.1)
+        self.assertEqual(self.statuses, [3])
+        _, hint = self.screen.complaints
+        self.assertTrue(hint.startswith("tcp://127.0.0.1:2 takes connections and says nothing"), hint)
 
     def test_a_read_takes_no_effect(self):
         """Only of a write is it a question whether it took effect."""
@@ -197,7 +237,15 @@ class Once(Commanded):
         self.sockets.away = {"tcp://127.0.0.1:1"}
         self.begin("users")
         self.successResultOf(self.client.stopService())
+        self.assertEqual((self.statuses, self.screen.complaints), ([130], []))
+
+    def test_interrupted_in_doubt(self):
+        """A post that was under way may have taken effect."""
+        self.sockets.silent = {"tcp://127.0.0.1:1"}
+        self.begin("publish", "geral", "oi")
+        self.successResultOf(self.client.stopService())
         self.assertEqual(self.statuses, [130])
+        self.assertIn("--id 0000000000000001:1", self.screen.complaints[0])
 
     def test_output_lost(self):
         """Whoever read the output has seen enough: no error.  A full disk is one."""

@@ -1,12 +1,15 @@
 """The client's command line."""
 
 import io
+import os
 import sys
 
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.roles.client.options import COMMANDS, Options, language, stay_in_foreground
+from bulletin.language import Language
+from bulletin.roles.client.options import COMMANDS, Options, stay_in_foreground
+from tests import catalogue
 
 
 class Parsed(SynchronousTestCase):
@@ -59,6 +62,12 @@ class Parsed(SynchronousTestCase):
         self.assertEqual((options.command["limit"], options.command["count"]), (3, 1))
         self.assertTrue(options["json"])
 
+    def test_shortened_options(self):
+        """As long as it is clear which one is meant."""
+        for words in (["geral", "--loc"], ["--loc", "geral"], ["geral", "--loc", "--lim", "3"]):
+            options = self.parse("history", *words)
+            self.assertEqual((options.command.given, options.command["local"]), ({"CHANNEL": "geral"}, True))
+
     def test_a_mistyped_option_behind_an_argument(self):
         self.assertIn("--sicne", self.refused("tail", "geral", "--sicne", "3"))
 
@@ -103,11 +112,11 @@ class Parsed(SynchronousTestCase):
     def test_mistakes(self):
         for arguments, words in (
             ([], "a command is missing"),
-            (["nope"], "Unknown command"),
-            (["interactive"], "Unknown command"),
+            (["nope"], "There is no command 'nope'; --help names them."),
+            (["interactive"], "no command"),
             (["login"], "USER"),
             (["users", "extra"], "no argument"),
-            (["publish", "geral"], "CHANNEL and TEXT"),
+            (["publish", "geral"], "CHANNEL TEXT"),
             (["publish", "geral", "oi"], "--user"),
             (["inbox"], "--user"),
             (["tail"], "CHANNEL"),
@@ -117,23 +126,50 @@ class Parsed(SynchronousTestCase):
             (["--timeout", "0", "users"], "--timeout"),
             (["--lang", "fr", "users"], "--lang"),
             (["--broker", "tcp://*:1", "users"], "--broker"),
-            (["--nope", "users"], "nope"),
-            (["users", "--nope"], "nope"),
+            (["--nope", "users"], "There is no option '--nope'; --help names them."),
+            (["users", "--nope"], "'--nope'; users --help names them"),
             (["create", "\udcff"], "UTF-8"),
         ):
             self.assertIn(words.lower(), self.refused(*arguments).lower())
 
     def test_language(self):
-        for environment, expected in (
-            ({}, "en"),
-            ({"LANG": "pt_BR.UTF-8"}, "pt"),
-            ({"LANG": "pt_BR.UTF-8", "LC_ALL": "C"}, "en"),
-            ({"LANG": "C", "LC_MESSAGES": "pt_PT"}, "pt"),
-            ({"LANG": "", "LC_ALL": ""}, "en"),
+        """By the option wherever it stands, by its variable, else by the locale."""
+        for arguments, environment, expected in (
+            (["users"], {}, "en"),
+            (["users"], {"LANG": "pt_BR"}, "pt"),
+            (["--lang", "en", "users"], {"LANG": "pt_BR"}, "en"),
+            (["users", "--lang=pt"], {}, "pt"),
+            (["users"], {"BULLETIN_LANG": "pt", "LANG": "en_US"}, "pt"),
         ):
-            self.assertEqual(language(environment), expected)
-        self.assertEqual(self.parse("users", LANG="pt_BR")["lang"], "pt")
-        self.assertEqual(self.parse("--lang", "en", "users", LANG="pt_BR")["lang"], "en")
+            options = self.parse(*arguments, **environment)
+            self.assertEqual((options["lang"], options.language), (expected, Language(expected)))
+
+    def test_mistakes_in_portuguese(self):
+        for arguments, words in (
+            ([], "Falta um comando"),
+            (["nope"], "Não existe o comando 'nope'"),
+            (["login"], "precisa de USUÁRIO e não recebeu nada."),
+            (["publish", "geral", "bom", "dia"], "entre aspas, e as opções antes de CANAL."),
+            (["users", "--nope"], "Não existe a opção '--nope'"),
+            (["users", "--timeout"], "--timeout precisa de um valor."),
+            (["users", "--json=1"], "--json não aceita valor."),
+            (["history", "--l", "geral"], "--lang, --limit, --local"),
+            (["--timeout", "0", "users"], "--timeout: '0' não é um número de 0.1 a 3600."),
+            (["--broker", "tcp://*:1", "users"], "curinga"),
+            (["inbox"], "Para inbox é preciso --user NOME (ou BULLETIN_USER)."),
+        ):
+            with self.subTest(arguments=arguments):
+                self.assertIn(words, self.refused(*arguments, LANG="pt_BR.UTF-8"))
+                self.assertIn(words, self.refused("--lang", "pt", *arguments))
+
+    def test_short_options(self):
+        """There is none, whatever longer ones begin with."""
+        self.assertIn("There is no option '-l'", self.refused("-l", "users"))
+
+    def test_names_are_judged_in_one_place(self):
+        """What the board may take is taken by options and arguments alike."""
+        self.assertEqual(self.parse("--user", " x", "login", " x")["user"], " x")
+        self.assertIn("UTF-8", self.refused("--user", "\udcff", "users"))
 
     def test_help(self):
         """It says what there is, and nothing that there is not."""
@@ -146,6 +182,33 @@ class Parsed(SynchronousTestCase):
     def test_help_of_each_command(self):
         for name, parser, _ in COMMANDS:
             self.assertIn(parser.longdesc[:40], str(parser({})), name)
+
+    def test_help_in_portuguese(self):
+        """No sentence of it is left in English."""
+        (translated,) = (catalogue.read(path) for path in catalogue.files())
+        english = {message.id for message in translated if message.id and message.id != message.string}
+        text = self.help("--lang", "pt", "--help")
+        for name, parser, phrase in COMMANDS:
+            self.assertNotIn(phrase, text)
+            whole = " ".join(self.help(name, "--help", LANG="pt_BR").split())
+            for sentence in english & {parser.longdesc, *(option.doc for option in parser.table)}:
+                self.assertNotIn(sentence, whole)
+        for words in ("Uso:", "Opções:", "Comandos:", "mostra esta ajuda"):
+            self.assertIn(words, text)
+
+    def test_help_on_narrow_and_poor_terminals(self):
+        for columns in ("1", "no number"):
+            self.patch(os, "environ", {**os.environ, "COLUMNS": columns})
+            self.assertIn("--help", self.help("--help"))
+        self.assertIn("Op\\xe7\\xf5es", self.help("--help", LANG="pt_BR", encoding="ascii"))
+
+    def help(self, *arguments, encoding="utf-8", **environment):
+        out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        self.patch(sys, "stdout", out)
+        end = self.assertRaises(SystemExit, self.parse, *arguments, **environment)
+        self.assertEqual(end.code, 0)
+        out.flush()
+        return out.buffer.getvalue().decode(encoding)
 
     def test_words_without_quotes(self):
         """The commonest mistake is told from the others."""

@@ -13,10 +13,12 @@ from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.wire.publications import Published
 from bulletin.core.wire.replies import Posted, Receipt
+from bulletin.language import Language
 from bulletin.roles.client.show import CONTINUED, Console, Human, Json, harmless, refusal_words
-from bulletin.roles.client.texts import Text
 from tests.roles.client.board import Screen
 
+ENGLISH, PORTUGUESE = Language("en"), Language("pt")
+PUBLISHED = "Published as number {seq} of {stream}."
 ANYTHING = settings(deadline=None, max_examples=200, derandomize=True)
 HOSTILE = st.text(
     st.characters() | st.sampled_from("\x1b\x07\x9b\r\n\t\x00\u202e\u2066\u200b\u2028\ufeff"), max_size=40
@@ -54,7 +56,7 @@ class Harmless(SynchronousTestCase):
 class ForPeople(SynchronousTestCase):
     def setUp(self):
         self.screen = Screen()
-        self.show = Human(self.screen.console, "en", UTC)
+        self.show = Human(self.screen.console, ENGLISH, UTC)
 
     def test_post(self):
         self.show.post(post("oi"))
@@ -76,7 +78,7 @@ class ForPeople(SynchronousTestCase):
     @given(HOSTILE, HOSTILE)
     def test_anything(self, message, user):
         screen = Screen()
-        Human(screen.console, "en", UTC).post(post(message, user=user))
+        Human(screen.console, ENGLISH, UTC).post(post(message, user=user))
         text = screen.out.getvalue().decode()
         first, *rest = text.removesuffix("\n").split("\n")
         self.assertTrue(first.startswith("#3 2023"))
@@ -94,14 +96,14 @@ class ForPeople(SynchronousTestCase):
 
     def test_sentences(self):
         """Both languages, and nobody's name as it is."""
-        for language in ("en", "pt"):
+        for language in (ENGLISH, PORTUGUESE):
             show = Human(self.screen.console, language)
             show.logged_in("a\x1b", existing=False)
             show.logged_in("a\x1b", existing=True)
             show.created("a\x1b", existing=False)
             show.created("a\x1b", existing=True)
             show.names("user", ["a\x1b"])
-            show.posted(Text.PUBLISHED, "a\x1b", Posted("i", 3, Receipt(9, 2, bytes(2))))
+            show.posted(PUBLISHED, "a\x1b", Posted("i", 3, Receipt(9, 2, bytes(2))))
             show.reset(Stream(StreamKind.CHANNEL, "a\x1b"), 9, 3)
             show.more("--before", 9)
         lines = self.screen.lines + self.screen.complaints
@@ -111,26 +113,34 @@ class ForPeople(SynchronousTestCase):
 
     def test_refusals(self):
         """The sentence in the person's language; and whether it may have taken effect."""
-        self.assertEqual(refusal_words(Refusal(Code.NO_SUCH_CHANNEL), "", "en"), "There is no such channel.")
-        self.assertEqual(refusal_words(Refusal(Code.NO_SUCH_CHANNEL), "x", "pt"), "O canal não existe.")
-        self.assertIn(
-            "message", refusal_words(Refusal(Code.INVALID_FIELD, "message", Reason.EMPTY), "", "en")
+        self.assertEqual(
+            refusal_words(Refusal(Code.NO_SUCH_CHANNEL), "", ENGLISH), "There is no such channel."
         )
-        unknown = refusal_words(Refusal(Code.NO_LEADER, definite=False), "", "en")
+        self.assertEqual(refusal_words(Refusal(Code.NO_SUCH_CHANNEL), "x", PORTUGUESE), "O canal não existe.")
+        self.assertIn(
+            "message", refusal_words(Refusal(Code.INVALID_FIELD, "message", Reason.EMPTY), "", ENGLISH)
+        )
+        unknown = refusal_words(Refusal(Code.NO_LEADER, definite=False), "", ENGLISH)
         self.assertTrue(unknown.endswith("Whether it took effect is not known."))
         self.assertEqual(
-            refusal_words(Refusal(Code.TIMED_OUT), "", "en"),
+            refusal_words(Refusal(Code.TIMED_OUT), "", ENGLISH),
             "The board did not learn the outcome in time. Whether it took effect is not known.",
         )
         self.assertEqual(
-            refusal_words(Refusal(Code.UNSPECIFIED, definite=True), "New\x1b!", "en"), "New\\x1b!"
+            refusal_words(Refusal(Code.UNSPECIFIED, definite=True), "New\x1b!", ENGLISH), "New\\x1b!"
         )
+
+    def test_how_to_settle_a_doubt(self):
+        """By the id, as a shell takes it, where there is one; never after what is certain."""
+        doubt = refusal_words(Refusal(Code.NO_LEADER, definite=False), "", ENGLISH, "it's")
+        self.assertIn("""--id 'it'"'"'s' before""", doubt)
+        self.assertNotIn("--id", refusal_words(Refusal(Code.NO_LEADER), "", ENGLISH, "x:1"))
 
 
 class ForPrograms(SynchronousTestCase):
     def setUp(self):
         self.screen = Screen()
-        self.show = Json(self.screen.console, "en")
+        self.show = Json(self.screen.console, ENGLISH)
 
     @property
     def objects(self):
@@ -140,7 +150,7 @@ class ForPrograms(SynchronousTestCase):
         self.show.logged_in("ana", existing=True)
         self.show.created("geral", existing=False)
         self.show.names("channel", ["geral", "outro"])
-        self.show.posted(Text.PUBLISHED, "geral", Posted("i:1", 3, Receipt(9, 2, b"\xab")))
+        self.show.posted(PUBLISHED, "geral", Posted("i:1", 3, Receipt(9, 2, b"\xab")))
         self.show.more("--before", 7)
         self.show.reset(Stream(StreamKind.CHANNEL, "geral"), 9, 3)
         self.assertEqual(
@@ -172,9 +182,16 @@ class ForPrograms(SynchronousTestCase):
         (item,) = self.objects
         self.assertEqual((item["erro"], item["definitivo"]), ("tempo_esgotado", False))
         self.assertEqual(self.screen.complaints, [item["description"]])
+        self.assertNotIn("id", item)
+
+    def test_refusal_of_a_post(self):
+        """The id with which it can be settled, if there is a doubt."""
+        self.show.refused(Refusal(Code.TIMED_OUT), "", "x:1")
+        self.show.refused(Refusal(Code.NO_SUCH_CHANNEL), "", "x:2")
+        self.assertEqual([item.get("id") for item in self.objects], ["x:1", None])
 
     def test_notice(self):
-        self.show.notice(Text.BACK, channel="geral")
+        self.show.notice("{channel}: the board is back.", channel="geral")
         self.assertEqual((self.screen.lines, len(self.screen.complaints)), ([], 1))
 
 

@@ -1,0 +1,87 @@
+"""``--help`` and the sentences about wrong usage in the language of whoever typed the command."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import ClassVar, Final, NoReturn
+
+from twisted.python import usage
+
+from bulletin.core.errors import ENGLISH, PORTUGUESE
+from bulletin.language import N_, Language
+from bulletin.roles.options import RoleOptions
+
+WIDTH_MIN: Final = 50
+"""Columns that the table of options needs, however narrow the terminal is."""
+
+LANGUAGES: Final = (ENGLISH, PORTUGUESE)
+
+
+class SpokenOptions(RoleOptions):
+    """Options whose help and mistakes are told in a person's language.
+
+    :param environment: in place of the process's, in tests.
+    :param language: what to speak.
+    """
+
+    longdesc: ClassVar[str]
+    """What the command does; marked for translation."""
+
+    def __init__(self, environment: Mapping[str, str], language: Language) -> None:
+        super().__init__(environment)
+        self.language = language
+
+    def commands(self) -> Iterator[tuple[str, str]]:
+        """Names of commands below this one, each with a phrase."""
+        yield from ()
+
+    def opt_help(self) -> NoReturn:
+        """Print the help, whatever of it the terminal's encoding has, and end."""
+        encoding = sys.stdout.encoding or "utf-8"
+        text = str(self).encode(encoding, "backslashreplace").decode(encoding)
+        print(text)  # noqa: T201 - it is what was asked for
+        sys.exit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """What stands below the synopsis; Twisted's own is English."""
+        say = self.language.say
+        width = max(width or shutil.get_terminal_size().columns, WIDTH_MIN)
+        options = [
+            {
+                "long": option.name,
+                "doc": option.help(self.language),
+                "optType": "flag" if option.kind.flag else "parameter",
+            }
+            for option in self.table
+        ]
+        options += [
+            {"long": "help", "doc": say(N_("show this help and end")), "optType": "flag"},
+            {"long": "version", "doc": say(N_("show Twisted's version and end")), "optType": "flag"},
+        ]
+        parts = [say(N_("Options:")), *_rows(options, width), "", *textwrap.wrap(say(self.longdesc), width)]
+        commands = [
+            {"long": name, "doc": say(phrase), "optType": "command"} for name, phrase in self.commands()
+        ]
+        if commands:
+            parts += ["", say(N_("Commands:")), *_rows(commands, width)]
+        return "\n".join(parts)
+
+
+def _rows(rows: list[dict[str, str]], width: int) -> list[str]:
+    return "".join(usage.docMakeChunks(rows, width)).splitlines()
+
+
+def asked_language(words: Iterable[str], environment: Mapping[str, str]) -> Language:
+    """The language to speak before the options are read, for what is wrong with them.
+
+    :param words: the command line.
+    """
+    asked = environment.get("BULLETIN_LANG")
+    for word, following in pairwise([*words, ""]):
+        if word == "--lang":
+            asked = following
+        elif word.startswith("--lang="):
+            asked = word.removeprefix("--lang=")
+    return Language(asked) if asked in LANGUAGES else Language.of(environment)
