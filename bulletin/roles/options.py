@@ -182,10 +182,10 @@ def _directory(text: str) -> Path:
 
 def _file(text: str) -> Path:
     if not text or "\0" in text:
-        raise Mistake(f"{_shown(text)} is no file")
+        raise Mistake(f"{shown(text)} is no file")
     path = Path(text).expanduser().absolute()
     if path.is_dir() or not path.parent.is_dir():
-        raise Mistake(f"{_shown(text)} is a directory, or in none")
+        raise Mistake(f"{shown(text)} is a directory, or in none")
     return path
 
 
