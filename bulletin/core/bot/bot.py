@@ -212,6 +212,10 @@ class Bot:
         """Whether all that it wrote is settled, and it has read what of that is in its channels."""
         return not self._unread and not self.unsettled()
 
+    def writing(self, now: Instant) -> bool:
+        """Whether it will write again."""
+        return bool(self._plan.rate) and not self.stopping and now.monotonic < self._ends
+
     def unsettled(self) -> list[tuple[str, Publish | Send]]:
         """Posts and private messages whose outcome is not known, with their ids."""
         return [(key, request) for key, request in self.outbox if isinstance(request, Publish | Send)]

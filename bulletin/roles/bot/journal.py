@@ -1,6 +1,7 @@
 """What a bot did, written down: one JSON object a line, for whoever wants to hold the board to it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,21 +70,30 @@ class Journal:
     def flush(self) -> None:
         """Hand to the system what was written.
 
-        :raises OSError: it cannot be written.
+        :raises OSError: it cannot be written; said once, and nothing more is tried.
         """
-        if self._failed is not None:
-            raise self._failed
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
         if self._file is not None:
-            self._file.flush()
+            try:
+                self._file.flush()
+            except OSError:
+                self._abandon()
+                raise
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file.
+
+        :raises OSError: what was written last cannot be.
+        """
+        self.flush()
         file, self._file = self._file, None
-        if file is not None and self._failed is None:
+        if file is not None:
             file.close()
 
     def _write(self, what: str, stream: Stream, **fields: Any) -> None:
-        if self._file is None or self._failed is not None:
+        if self._file is None:
             return
         kind = "channel" if stream.kind is StreamKind.CHANNEL else "inbox"
         try:
@@ -92,6 +102,14 @@ class Journal:
             )
         except OSError as error:
             self._failed = error  # told at the next flush
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let go of a file that cannot be written."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # the same once more: it still has what could not be written
+                file.close()
 
 
 def stream_of(request: Publish | Send) -> Stream:

@@ -106,7 +106,7 @@ class BotRole(Role):
             self._journal.unsettled(request, id_)
         self._report()
         self.link.close()
-        self._journal.close()
+        self._keep_journal(self._journal.close)
         _log.info("The bot {name} ends; unsettled={count}", name=self.bot.name, count=len(unsettled))
 
     def health(self) -> Health:
@@ -138,6 +138,11 @@ class BotRole(Role):
             "bot_round_trip_seconds_max", "The longest such wait in the last whole second.", self._longest
         )
         yield gauge("bot_in_flight", "Requests whose outcome is not known yet.", len(self.bot.outbox))
+        yield gauge(
+            "bot_writing",
+            "Whether it will write again: it has a rate, and its time is not up.",
+            float(self.bot.writing(self.now())),
+        )
         yield counter("bot_healed_total", "Posts that came from the history.", self._healed())
         yield gauge("bot_lamport_clock", "Its Lamport clock.", link.clock.value)
 
@@ -222,8 +227,11 @@ class BotRole(Role):
             longest=self._longest,
             clock=self.link.clock.value,
         )
+        self._keep_journal(self._journal.flush)
+
+    def _keep_journal(self, step: Callable[[], None]) -> None:
         try:
-            self._journal.flush()
+            step()
         except OSError as error:
             ending.fail(self.reactor, f"bot: the journal cannot be written: {error}.")
 
