@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 import attrs
 from twisted.python import usage
@@ -242,6 +242,16 @@ class RoleOptions(usage.Options):
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()
         self._environment = environment
+
+    def opt_help(self) -> NoReturn:
+        """Display this help and exit."""
+        encoding = sys.stdout.encoding or "utf-8"
+        text = str(self).encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            print(text, flush=True)  # noqa: T201 - it is what was asked for
+        except BrokenPipeError:  # whoever read it has seen enough
+            sys.stdout = None
+        sys.exit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line; under twistd, a mistake is one line on stderr and the end."""

@@ -13,12 +13,25 @@ import urllib.request
 from pathlib import Path
 from random import Random
 
+from bulletin.roles.orphan import VARIABLE
+
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile="]
 PORTS = 40
 
 
 class NotReadyError(Exception):
     """A role did not become ready in time; the message has the end of its log."""
+
+
+_lifeline: list[int] = []
+"""The two ends of the pipe whose end tells every role that this process is gone, however it ended."""
+
+
+def lifeline() -> int:
+    """The end that the roles read; nobody else has the other one."""
+    if not _lifeline:
+        _lifeline.extend(os.pipe())
+    return _lifeline[0]
 
 
 _claims: list[object] = []
@@ -69,7 +82,8 @@ class RoleProcess:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 cwd=self.log.parent,
-                env=os.environ | self.environment,
+                env=os.environ | {VARIABLE: str(lifeline())} | self.environment,
+                pass_fds=[lifeline()],
             )
 
     def signal(self, number: int) -> None:

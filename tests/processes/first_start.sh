@@ -23,8 +23,18 @@ until_true() {
     done
 }
 
+for port in 5555 5556 5557 5558 5560 5561 5562 5563; do
+    # Opening the port would succeed only where somebody listens.
+    if (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
+        echo "first start: port $port, one of README's, is taken by another process; stop it first" >&2
+        exit 1
+    fi
+done
+
 board=
 trap '[ -z "$board" ] || kill -9 -- "-$board" 2>/dev/null || true' EXIT
+
+told_or_ended() { grep -q 'bulletin-client' "$out" || ! kill -0 "$board" 2> /dev/null; }
 
 start() {
     : > "$out"
@@ -33,7 +43,8 @@ start() {
     (trap - INT; exec bash -c "$line") > "$out" 2>&1 &
     board=$!
     set +m
-    until_true 240 grep -q 'bulletin-client' "$out" || fail "the board did not say what to type next"
+    until_true 240 told_or_ended || fail "the board did not say what to type next within 240 s"
+    grep -q 'bulletin-client' "$out" || fail "the board ended before it said what to type next"
 }
 
 stop() {
@@ -48,7 +59,8 @@ stop() {
 
 start
 installed=$(cd / && "$OLDPWD"/.venv/bin/twistd --help | grep -c 'bulletin-')
-[ "$installed" = 6 ] || fail "the installed package has $installed of 6 commands"
+listed=$(grep -c '^    "bulletin-' twisted/plugins/bulletin_plugins.py)
+[ "$installed" = "$listed" ] || fail "the installed package has $installed of $listed commands"
 (cd / && "$OLDPWD"/.venv/bin/python - <<'END') || fail "a module is missing from the installed package"
 import importlib, pkgutil, bulletin
 for module in pkgutil.walk_packages(bulletin.__path__, "bulletin."):

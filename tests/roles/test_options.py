@@ -1,6 +1,7 @@
 """Options, their environment variables, and the one sentence of each mistake."""
 
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from bulletin.roles.options import (
     integer,
     real,
 )
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Example(RoleOptions):
@@ -254,6 +257,19 @@ class UnderTwistd(SynchronousTestCase):
         program = "import sys, bulletin.roles.options; print('twisted.internet.reactor' in sys.modules)"
         shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         self.assertEqual(shown.stdout, "False\n")
+
+
+class HelpTests(SynchronousTestCase):
+    def test_a_reader_that_has_seen_enough(self):
+        """``--help | head`` ends like any other program: nothing on stderr."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        code = "from tests.roles.test_options import Example; Example({}).parseOptions(['--help'])"
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, check=False, cwd=ROOT
+        )
+        os.close(writing)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
 
 
 class Pages(SynchronousTestCase):

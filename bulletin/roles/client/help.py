@@ -1,11 +1,10 @@
 """``--help`` and the sentences about wrong usage in the language of whoever typed the command."""
 
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import ClassVar, Final, NoReturn
+from typing import ClassVar, Final
 
 from twisted.python import usage
 
@@ -36,13 +35,6 @@ class SpokenOptions(RoleOptions):
     def commands(self) -> Iterator[tuple[str, str]]:
         """Names of commands below this one, each with a phrase."""
         yield from ()
-
-    def opt_help(self) -> NoReturn:
-        """Print the help, whatever of it the terminal's encoding has, and end."""
-        encoding = sys.stdout.encoding or "utf-8"
-        text = str(self).encode(encoding, "backslashreplace").decode(encoding)
-        print(text)  # noqa: T201 - it is what was asked for
-        sys.exit(0)
 
     def getUsage(self, width: int | None = None) -> str:
         """What stands below the synopsis; Twisted's own is English."""

@@ -149,6 +149,8 @@ class Policy:
         self._children = {name: Child(name, start_at=now) for name in names}
         self._began = now
         self._shown = False
+        self._lacking = False
+        """What was shown was not all, and nobody has been told since that it is."""
         self._leader: str | None = None
         self._stopping_since: float | None = None
         self._killed = False
@@ -260,8 +262,11 @@ class Policy:
     def _show_when_complete(self, now: float) -> None:
         complete = self._leader is not None and all(child.ready for child in self._children.values())
         if not self._shown and (complete or now - self._began >= SCREEN_AFTER):
-            self._shown = True
+            self._shown, self._lacking = True, not complete
             self._actions.append(Show())
+        elif self._lacking and complete:
+            self._lacking = False
+            self._say("All roles are ready now.")
 
     def _kill_when_late(self, now: float) -> None:
         assert self._stopping_since is not None

@@ -106,7 +106,8 @@ class Processes(Loopback):
         self.assertEqual(post.message, "olá")
         self.assertEqual(await self.end(refused), (1, [], ["There is no such channel."]))
         self.assertEqual(
-            await self.end(wrong), (2, [], ["bulletin-client: For publish, --user NAME (or BULLETIN_USER) is needed."])
+            await self.end(wrong),
+            (2, [], ["bulletin-client: For publish, --user NAME (or BULLETIN_USER) is needed."]),
         )
         self.assertEqual(
             await self.end(nobody), (3, [], ["No broker answered within 0.5 s (tcp://127.0.0.1:1)."])

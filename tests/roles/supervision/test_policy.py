@@ -76,6 +76,17 @@ class StartTests(Case):
         self.assertEqual(self.policy.leader, "server1")
         self.assertEqual(self.after(SCREEN_AFTER), [])
 
+    def test_a_screen_that_was_early_is_completed_once(self):
+        self.act()
+        self.tell("broker", READY)
+        self.assertEqual(self.after(SCREEN_AFTER), [Show()])
+        self.tell("server1", LEADS)
+        told = self.tell("server2", READY)
+        self.assertEqual(told[-1], Say("All roles are ready now."))
+        self.end("server2")
+        self.after(FIRST_DELAY)
+        self.assertNotIn(told[-1], self.tell("server2", READY))
+
     def test_the_screen_waits_for_a_leader(self):
         self.act()
         for name in self.names:
