@@ -3,7 +3,7 @@
 The disk is written a few times in the life of a board, in a thread: no heartbeat of another server waits for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from bulletin.core.clocks.corrected import State
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.reference.coordinator import Coordinator, Save
 from bulletin.roles import ending
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from bulletin.core.reference.ranks import Record
+    from bulletin.core.reference.rounds import RoundsStatus
     from bulletin.transport.sockets import Router
 
 TICK_SECONDS: Final = 0.25
@@ -68,7 +70,7 @@ class Options(RoleOptions):
 
 
 class Reference(Role):
-    """Gives ranks, hears heartbeats, founds the cluster.
+    """Gives ranks, hears heartbeats, founds the cluster, holds the clocks together.
 
     :param listen: the endpoints of its socket.
     :param data: its directory.
@@ -166,6 +168,7 @@ class Reference(Role):
         yield counter("reference_answered_total", "Replies given.", status.answered)
         yield counter("reference_malformed_total", "Requests that could not be read.", status.malformed)
         yield counter("reference_refused_total", "Requests that were read and refused.", status.refused)
+        yield from _clocks(self._coordinator.rounds.status(self.now()))
         yield counter(
             "reference_dropped_total", "Replies dropped while the disk did not answer.", status.dropped
         )
@@ -183,7 +186,7 @@ class Reference(Role):
         """Do what the coordinator wants done."""
         if self._coordinator is None or self._router is None:
             return
-        ready = self._coordinator.ready()
+        ready = self._coordinator.ready(self.now())
         for sentence in ready.sentences:
             self._told.info("told", "{what}", what=sentence)
         for route, frame in ready.replies:
@@ -217,6 +220,32 @@ class Reference(Role):
     def _reactor_thread(self, function: Callable[["Record"], None], record: "Record") -> Deferred[None]:
         pool = self.reactor.getThreadPool()
         return deferToThreadPool(self.reactor, pool, function, record)
+
+
+def _clocks(status: "RoundsStatus") -> Iterator[Sample]:
+    yield counter("reference_clock_rounds_total", "Rounds of the clocks.", status.rounds)
+    yield counter("reference_clock_early_total", "Of them, those held because a server asked.", status.early)
+    yield counter(
+        "reference_clock_refused_total", "Answers to probes that nobody waited for.", status.refused
+    )
+    for standing, number in status.standings.items():
+        yield gauge(
+            "reference_clock_servers",
+            "Servers by what became of their clock in the latest round.",
+            number,
+            standing=standing.name.lower(),
+        )
+    yield gauge("reference_clock_spread_seconds", "How far the clocks of the average differ.", status.spread)
+    yield gauge(
+        "clock_correction_seconds",
+        "How far the board's time is ahead of this machine's own.",
+        status.correction,
+    )
+    yield gauge("clock_left_seconds", "What is left to steer the board's time by.", status.left)
+    for state in State:
+        yield gauge(
+            "clock_state", "1 for the state it is in.", float(status.state is state), state=state.name.lower()
+        )
 
 
 def makeService(options: Options) -> Process:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from twisted.application.service import Service
@@ -44,8 +45,17 @@ class StartError(Exception):
 
 
 def system_instant() -> Instant:
-    """This moment, by this machine's clocks."""
-    return Instant(time.monotonic(), time.time())
+    """This moment, by this machine's clocks.
+
+    Where the system has a monotonic clock that goes on while the machine sleeps, it is that one: a server that slept
+    has stood still, and its clock has not.
+    """
+    return Instant(_monotonic(), time.time())
+
+
+_monotonic: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
 
 
 class Role(Service):

@@ -3,12 +3,13 @@
 ::
 
     request ──▶ Coordinator ──▶ Ranks      name → rank, unique, the same for ever
-                   │      └───▶ Liveness   registrations, heartbeats, three seconds of patience
+                   │      ├───▶ Liveness   registrations, heartbeats, three seconds of patience
+                   │      └───▶ Rounds     probes, the average of all clocks, adjustments
                    ▼
             Save(Record) ──▶ disk ──▶ stored() ──▶ the replies that waited for it
 
-It takes no part in ordering: the servers need it to be founded, to find out who else is alive, and (by the clocks'
-synchronisation) for the time.  It may be down for as long as it likes.
+It takes no part in ordering: the servers need it to be founded, to find out who else is alive, and for the board's
+time.  It may be down for as long as it likes.
 
 Founding.  A cluster is founded once in the life of a board, of servers with empty disks, and of exactly as many as they
 expect.  What makes two clusters impossible is not this package alone: an empty server does nothing until it holds a
@@ -19,7 +20,7 @@ be heard, it cannot: a heartbeat with a cluster id is enough, and is remembered 
 Traps.
 
 - A reply that tells anything durable waits for the sync of what it tells, and of everything before it: a second asker
-  for the same name must not hear a rank sooner than the first.  Only ``clock`` never waits: its round trip is measured.
+  for the same name must not hear a rank sooner than the first.  Nothing about the clocks ever waits: their round trips are measured.
 - Ranks are by name, membership is by member id.  An empty disk under a member's name gets the name's rank, and is no
   member.
 - When a document is learnt, its ranks win over those that were given meanwhile; whoever lost its rank is told

@@ -12,6 +12,15 @@ from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, RANK_MAX
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.reference.liveness import Liveness, Registration
 from bulletin.core.reference.ranks import Ranks, Record
+from bulletin.core.reference.rounds import Candidate, Rounds, Route
+from bulletin.core.wire.clocks import (
+    ClockRow,
+    ClocksReply,
+    ClocksRequest,
+    ProbeAnswer,
+    RoundReply,
+    RoundRequest,
+)
 from bulletin.core.wire.envelope import Dialect, Encoding
 from bulletin.core.wire.reference import (
     Addressed,
@@ -46,8 +55,6 @@ SAY_AGAIN: Final = 60.0
 SAID_MAX: Final = 256
 """Sentences that are remembered as said."""
 
-Route = tuple[bytes, ...]
-
 
 @attrs.frozen
 class Save:
@@ -65,7 +72,8 @@ class Ready:
     """What the coordinator wants done since the last call; all of it may be done at once.
 
     :param save: to be stored, then :meth:`Coordinator.stored` is to be called.
-    :param replies: (route, frame).  What must be durable first is returned only after ``stored``.
+    :param replies: (route, frame).  What must be durable first is returned only after ``stored``.  The clocks' probes
+        are among them: their round trips have begun.
     :param sentences: for the log.
     """
 
@@ -126,6 +134,8 @@ class Coordinator:
         self._now = now
         self._listen_until = now.monotonic + LISTEN_FIRST
         self._liveness = Liveness()
+        self.rounds = Rounds(rng, self._say, now)
+        """The clocks."""
         self._waiting: str | None = None
         self._sequence = 0
         self._saving = 0
@@ -152,18 +162,21 @@ class Coordinator:
             incoming = Addressed(frames, Dialect.SERVICE, None, None, None, Encoding.MSGPACK, "error")
         self._clock.receive(incoming.clock)
         request = incoming.body
+        if isinstance(request, ProbeAnswer):
+            self.rounds.answer(request, route, now)
+            return
         if isinstance(request, Refusal):
             self._malformed += 1
             self._say("malformed", "A request that could not be read was refused.")
             body: ReferenceReply | Refusal = request
         else:
             try:
-                body = self._answer(request)  # type: ignore[arg-type]  # read_request returns no replies
+                body = self._answer(request, route)  # type: ignore[arg-type]  # read_request returns no replies
             except Refusal as refusal:
                 self._refused += 1
                 body = refusal
         reply = attrs.evolve(incoming, body=body)
-        if isinstance(body, ClockReply | Refusal):
+        if isinstance(body, ClockReply | RoundReply | ClocksReply | Refusal):
             self._free.append((route, reply))
         elif len(self._held) < HELD_MAX:
             self._held.append(_Held(self._sequence, route, reply))
@@ -171,7 +184,7 @@ class Coordinator:
             self._dropped += 1
 
     def tick(self, now: Instant) -> None:
-        """Notice who fell silent, and found the cluster when it is time; to be called every second or sooner."""
+        """Notice who fell silent, found the cluster and hold a round when it is time; to be called four times a second."""
         self._now = now
         returned, silent = self._liveness.changes(now)
         for name in silent:
@@ -179,6 +192,7 @@ class Coordinator:
         for name in returned:
             self._sentences.append(f"{name} is back with rank {self._ranks[name]}.")
         self._found()
+        self.rounds.tick(self._candidates(), self._expected(), now)
 
     def stored(self, sequence: int, now: Instant) -> None:
         """The record of that :class:`Save` is on the disk, synced."""
@@ -188,8 +202,9 @@ class Coordinator:
 
     # What goes out.
 
-    def ready(self) -> Ready:
+    def ready(self, now: Instant) -> Ready:
         """What is to be done since the last call."""
+        self._now = now
         save = None
         if self._saving == self._stored < self._sequence:
             self._saving = self._sequence
@@ -199,6 +214,8 @@ class Coordinator:
         while self._held and self._held[0].after <= self._stored:
             held = self._held.popleft()
             replies.append((held.route, self._encode(held.reply)))
+        for route, body in self.rounds.take(now):
+            replies.append((route, self._encode(Addressed(body, Dialect.SERVICE, None, None))))
         sentences = tuple(self._sentences)
         self._sentences.clear()
         self._answered += len(replies)
@@ -221,7 +238,10 @@ class Coordinator:
         return Record(self._ranks.pairs(), self._document_bytes, self._cluster)
 
     def _encode(self, reply: Addressed) -> bytes:
-        return encode(attrs.evolve(reply, clock=self._clock.tick(), timestamp=self._now.wall))
+        return encode(attrs.evolve(reply, clock=self._clock.tick(), timestamp=self._time()))
+
+    def _time(self) -> float:
+        return self.rounds.clock.read(self._now)
 
     def _say(self, key: str, sentence: str) -> None:
         """Log a sentence, the same ``key`` at most once a minute."""
@@ -236,17 +256,25 @@ class Coordinator:
 
     # The answers.
 
-    def _answer(self, request: "ReferenceRequest") -> "ReferenceReply":
+    def _answer(self, request: "ReferenceRequest", route: Route) -> "ReferenceReply":
         match request:
             case RankRequest():
                 return self._rank(request)
             case HeartbeatRequest():
-                return self._heartbeat(request)
+                reply = self._heartbeat(request)
+                if reply.known and request.member is not None:
+                    self.rounds.heard(request.user, route)
+                return reply
             case ListRequest():
                 return self._list()
             case ClockRequest():
-                # The clocks' synchronisation will answer with the corrected time.
-                return ClockReply(self._now.wall)
+                return ClockReply(self._time())
+            case RoundRequest():
+                return RoundReply(self.rounds.want(request.user, route))
+            case ClocksRequest():
+                return self._clocks()
+            case ProbeAnswer():
+                raise AssertionError("answers to probes are no requests")
 
     def _rank(self, request: RankRequest) -> RankReply:
         if request.document is not None:
@@ -337,6 +365,30 @@ class Coordinator:
             for entry in self._liveness.alive(self._now)
         ]
         return ListReply(tuple(sorted(servers, key=lambda server: server.rank)))
+
+    # The clocks.
+
+    def _candidates(self) -> list[Candidate]:
+        """The servers whose clocks are asked; a client that is no server of ours would not know what to answer."""
+        document = self._document
+        members = None if document is None else {member.member for member in document.members}
+        return [
+            Candidate(entry.name, self._ranks[entry.name], members is None or entry.member in members)
+            for entry in self._liveness.alive(self._now)
+            if entry.member is not None and entry.beats
+        ]
+
+    def _expected(self) -> int:
+        """How many servers there are likely to be."""
+        if self._document is not None:
+            return len(self._document.members)
+        return max((entry.expect or 1 for entry in self._liveness.alive(self._now)), default=1)
+
+    def _clocks(self) -> ClocksReply:
+        rounds, now = self.rounds, self._now
+        status = rounds.status(now)
+        own = ClockRow("reference", 0, 0.0, 0.0, 0.0, status.left, state=status.state)
+        return ClocksReply(self._time(), status.rounds, (own, *rounds.rows(now)))
 
     # The cluster.
 

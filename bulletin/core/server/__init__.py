@@ -6,6 +6,7 @@
                             │                   │                    │
     Replica       ┌─────────▼──────────┐  ┌─────▼─────┐        ┌─────▼────┐
                   │ Brokers  Admission │  │ Formation │        │  Peers   │
+                  │                    │  │Timekeeping│        │          │
                   └─────────┬──────────┘  └─────┬─────┘        └─────┬────┘
                             │ Admitted          │ founded            │ messages
     Member        ┌─────────▼──────────┐        │            ┌───────▼──────────┐
@@ -19,7 +20,8 @@
 
 ``admission`` makes a command or a query of a request's bytes; ``proposals`` and ``queries`` keep who waits for what;
 ``member`` takes a turn through node and board, ``applying`` a bounded part of what was delivered; ``answers`` writes replies, ``brokers`` knows sessions and heartbeats;
-``formation`` asks the reference for a cluster, ``addresses`` knows where its members are now; ``readiness`` says when a start has caught up; ``replica`` is the one
+``formation`` asks the reference for a cluster, ``addresses`` knows where its members are now, ``timekeeping`` answers
+for the clock in its rounds; ``readiness`` says when a start has caught up; ``replica`` is the one
 object that a shell talks to, and ``work`` what it gets back.
 
 What came in within one turn of the shell goes on as one: one batch for the log, one barrier for all reads, one write

@@ -72,10 +72,13 @@ class Formation:
         self._founding = False
         self._registered = False
         self._outside = False
+        self.beats = False
+        """Whether the reference knows this server by a heartbeat."""
         self._rank: int | None = None
         self._nonce = 0
         self._asked_at = float("-inf")
-        self._heard_at = float("-inf")
+        self.heard_at = float("-inf")
+        """When the reference last answered, in monotonic seconds."""
         self._started_at: float | None = None
         self._listed: tuple[ListedServer, ...] = ()
 
@@ -95,7 +98,7 @@ class Formation:
 
     def reference_heard(self, now: Instant) -> bool:
         """Whether the reference answered lately."""
-        return now.monotonic - self._heard_at < SILENCE
+        return now.monotonic - self.heard_at < SILENCE
 
     def tick(self, now: Instant) -> ReferenceRequest | None:
         """What to ask the reference now: the rank until it is known, then a heartbeat."""
@@ -123,15 +126,18 @@ class Formation:
         nonce = reply.nonce
         if nonce is None or not max(0, self._nonce - OUTSTANDING_MAX) < nonce <= self._nonce:
             return
-        self._heard_at = now.monotonic
+        self.heard_at = now.monotonic
         match reply.body:
             case RankReply(rank=rank, document=document):
+                if not self._registered:
+                    self._asked_at = float("-inf")  # the reference counts it from its first heartbeat on
                 self._registered = True
                 self._rank = rank
                 self._consider(document, now)
             case HeartbeatReply(known=known, document=document, members=members):
                 self._registered = self._registered and known
                 self._listed = members
+                self.beats = known
                 self._consider(document, now)
             case Refusal() as refusal:
                 self._notices.repeat(

@@ -26,10 +26,13 @@ from bulletin.core.server.member import NO_TURN, Member, Turn
 from bulletin.core.server.notices import Notices
 from bulletin.core.server.publisher import Publisher
 from bulletin.core.server.status import ServerStatus, status_of
+from bulletin.core.server.timekeeping import Timekeeping
 from bulletin.core.server.work import PageRead, StoreWrite, Work
 from bulletin.core.wire.broker import BrokerHeartbeat, Request, Requests, ToServer
+from bulletin.core.wire.clocks import Adjustment, Probe
+from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.peers import PeerFrame
-from bulletin.core.wire.reference import Addressed
+from bulletin.core.wire.reference import Addressed, ReferenceRequest
 
 if TYPE_CHECKING:
     from random import Random
@@ -109,6 +112,7 @@ class Replica:
         self.lamport = LamportClock()
         self.time = CorrectedClock(now, settings.clock_offset, settings.clock_drift_ppm)
         self._notices = Notices()
+        self.timekeeping = Timekeeping(settings.name, self.time, self._notices, now)
         self._admission = Admission(self.lamport, self.time, rng.randbytes)
         self.answers = Answers(self.lamport, self.time)
         self.publisher = Publisher(self.lamport, flat_only=settings.flat_publications)
@@ -155,6 +159,7 @@ class Replica:
                 if session != self.brokers.session:
                     self.dropped.requests += len(requests)
                     return
+                self.timekeeping.exchanged(len(requests))
                 for request in requests:
                     self._request(number, request, now)
 
@@ -175,10 +180,16 @@ class Replica:
                 self._compare(member, now)
 
     def reference(self, reply: Addressed, now: Instant) -> None:
-        """The reference's reply."""
+        """The reference's message.  See :meth:`answers_for_reference`, too."""
         self._observe(now)
         self.lamport.receive(reply.clock)
-        self.formation.receive(reply, now)
+        match reply.body:
+            case Probe() as probe:
+                self.timekeeping.probed(probe, now)
+            case Adjustment() as adjustment:
+                self.timekeeping.adjusted(adjustment, now)
+            case _:
+                self.formation.receive(reply, now)
         listed = self.formation.take_listed()
         if self.member is not None:
             self.member.addresses.hear(listed)
@@ -220,12 +231,18 @@ class Replica:
         request = self.formation.tick(now)
         if request is not None:
             self._asked.append(self.formation.address(request, self.lamport.tick(), self.time.read(now)))
+        asked = self.timekeeping.tick(now, heard_at=self.formation.heard_at, beats=self.formation.beats)
+        if asked is not None:
+            self._asked.append(self._address(asked, now))
         member = self.member
         if member is not None:
             member.tick(now)
             if congested or self.draining:
                 member.hand_over(now)
-            self.brokers.accept(self.impediment() is None)
+            accepts = self.impediment() is None
+            if accepts:
+                self.time.fix()
+            self.brokers.accept(accepts)
             self.publisher.tick(now, leads=member.log.node.leads)
 
     def drain(self, now: Instant) -> None:
@@ -254,6 +271,10 @@ class Replica:
         """Whether something is to be done when applied rows, and nothing else, have been written."""
         return self.member is not None and self.member.queries.waits_for_tables
 
+    def answers_for_reference(self, now: Instant) -> list[Addressed]:
+        """Answers to the reference's probes, to be sent before anything else: it measures how long they take."""
+        return [self._address(answer, now) for answer in self.timekeeping.take()]
+
     def ready(self, now: Instant) -> Work:
         """Everything that is to be done since the last call, for all that came in since then."""
         self._observe(now)
@@ -269,10 +290,11 @@ class Replica:
             return Work(events=self._notices.take(), fatal=self._fatal)
         if member is not None:
             frames = member.peers.take(self._stamp)
+        self.timekeeping.exchanged(len(self._finished))
         for finished in self._finished:
             self.brokers.reply(finished.caller.broker, self.answers.reply(finished, now))
         self._finished = []
-        asked, self._asked = self._asked, []
+        asked, self._asked = [*self._asked, *self.answers_for_reference(now)], []
         write = None
         if turn.persist is not None or turn.applied is not None:
             write = StoreWrite(turn.persist, turn.applied)
@@ -303,6 +325,9 @@ class Replica:
         self._finished += member.take_finished()
         return turn
 
+    def _address(self, request: ReferenceRequest, now: Instant) -> Addressed:
+        return Addressed(request, Dialect.SERVICE, self.lamport.tick(), self.time.read(now))
+
     def _stamp(self) -> tuple[int, float]:
         return self.lamport.tick(), self.time.read(self._now)
 
@@ -320,6 +345,7 @@ class Replica:
             ),
             (not status.trusted, "The disk has lost entries, which the other servers bring back."),
             (not member.readiness.settled, "The server is catching up with the log."),
+            (not self.timekeeping.settled, "The clock has not been set yet."),
             (self._congested, "The disk is behind."),
             (status.stalled, "The disk does not answer."),
         ):
@@ -375,6 +401,7 @@ class Replica:
 
     def _join(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
         self.brokers.begin(restored.incarnation)
+        self.timekeeping.joined(now)
         self.member = Member(
             self.settings.config,
             self.member_id,

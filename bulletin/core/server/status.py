@@ -4,12 +4,38 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from bulletin.core.clocks.corrected import State
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.raft.ready import Role, Status
 from bulletin.core.server.answers import Counts
+from bulletin.core.server.timekeeping import Counters
 
 if TYPE_CHECKING:
     from bulletin.core.server.replica import Dropped, Replica
+
+
+@attrs.frozen
+class ClockStatus:
+    """A server's physical clock at one moment.
+
+    :param state: how far it can be trusted.
+    :param correction: how far it is ahead of its machine's own, in seconds.
+    :param bound: how far it may be from the board's time, in seconds, or None: it was never synchronised.
+    :param left: what is left to slew, in seconds.
+    :param rate: the rate that it has learnt, as a fraction.
+    :param steps: how often it has jumped.
+    :param stepped: seconds that it has jumped, summed.
+    :param counters: what came of the rounds.
+    """
+
+    state: State
+    correction: float
+    bound: float | None
+    left: float
+    rate: float
+    steps: int
+    stepped: float
+    counters: Counters
 
 
 @attrs.frozen
@@ -29,6 +55,7 @@ class ServerStatus:
     :param queries: reads under way here.
     :param sessions: the session at the brokers; ``connected`` of them know it.
     :param clock: the Lamport clock.
+    :param time: the physical one.
     :param published: posts that this server published.
     :param peers_dropped: frames that were none of its business.
     :param reference: whether the reference answered lately.
@@ -39,6 +66,7 @@ class ServerStatus:
     name: str
     empty: bool
     clock: int
+    time: ClockStatus
     published: int
     reference: bool
     counts: Counts
@@ -69,6 +97,7 @@ def status_of(replica: "Replica", now: Instant) -> ServerStatus:
         name=replica.settings.name,
         empty=True,
         clock=replica.lamport.value,
+        time=_clock_of(replica, now),
         published=replica.publisher.published,
         reference=replica.formation.reference_heard(now),
         counts=replica.answers.counts,
@@ -94,4 +123,18 @@ def status_of(replica: "Replica", now: Instant) -> ServerStatus:
         held=member.proposals.held,
         queries=len(member.queries),
         peers_dropped=member.peers.dropped,
+    )
+
+
+def _clock_of(replica: "Replica", now: Instant) -> ClockStatus:
+    clock = replica.time
+    return ClockStatus(
+        state=clock.state(now),
+        correction=clock.correction(now),
+        bound=clock.bound(now),
+        left=clock.left(now),
+        rate=clock.rate,
+        steps=clock.steps,
+        stepped=clock.stepped,
+        counters=replica.timekeeping.counters,
     )

@@ -1,7 +1,8 @@
 """What a server and the reference say to each other, in either of the clients' envelopes.
 
 The founding of a cluster rides on ``rank`` and ``heartbeat``: a server says which member and cluster it is, the
-reference answers with the founding document once there is one.
+reference answers with the founding document once there is one.  What holds the clocks together has messages of its
+own (:mod:`~bulletin.core.wire.clocks`).
 
 Both envelopes in both encodings are understood, and answered alike.  JSON has no bytes: there the fields ``membro``,
 ``documento`` and ``cluster`` are hex; in MessagePack they are binary, and hex is understood.  What an old client
@@ -18,6 +19,7 @@ from bulletin.core import codec
 from bulletin.core.errors import BY_WORD, ENGLISH, REASON_BY_WORD, Code, Reason, Refusal
 from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, NAME_BYTES_MAX, RANK_MAX
 from bulletin.core.log.founding import ID_BYTES
+from bulletin.core.wire import clocks
 from bulletin.core.wire.envelope import (
     UNREADABLE,
     Dialect,
@@ -28,7 +30,7 @@ from bulletin.core.wire.envelope import (
     unreadable,
 )
 from bulletin.core.wire.moments import seconds_of
-from bulletin.core.wire.reference_fields import integer, octets, text, text_fault
+from bulletin.core.wire.reference_fields import integer, octets, present, text, text_fault
 
 INTERVAL: Final = 1.0
 """Seconds between two heartbeats of a server."""
@@ -146,8 +148,8 @@ class ClockReply:
     time: float
 
 
-ReferenceRequest = RankRequest | ListRequest | HeartbeatRequest | ClockRequest
-ReferenceReply = RankReply | ListReply | HeartbeatReply | ClockReply
+ReferenceRequest = RankRequest | ListRequest | HeartbeatRequest | ClockRequest | clocks.ClockRequestBody
+ReferenceReply = RankReply | ListReply | HeartbeatReply | ClockReply | clocks.ClockReplyBody
 
 
 @attrs.frozen
@@ -182,6 +184,7 @@ _NAMES: Final[dict[type, str]] = {
     HeartbeatReply: "heartbeat",
     ClockRequest: "clock",
     ClockReply: "clock",
+    **clocks.NAMES,
 }
 
 
@@ -288,19 +291,15 @@ def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
     return fields
 
 
-def _present(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _rows(servers: tuple[ListedServer, ...]) -> list[dict[str, Any]]:
     return [
-        _present(name=server.name, rank=server.rank, endereco=server.endpoint, membro=server.member)
+        present(name=server.name, rank=server.rank, endereco=server.endpoint, membro=server.member)
         for server in servers
     ]
 
 
 _ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
-    RankRequest: lambda body: _present(
+    RankRequest: lambda body: present(
         user=body.user,
         endereco=body.endpoint,
         membro=body.member,
@@ -308,14 +307,15 @@ _ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
         esperados=body.expect,
     ),
     ListRequest: lambda _: {},
-    HeartbeatRequest: lambda body: _present(user=body.user, membro=body.member, cluster=body.cluster),
+    HeartbeatRequest: lambda body: present(user=body.user, membro=body.member, cluster=body.cluster),
     ClockRequest: lambda _: {},
-    RankReply: lambda body: _present(status="sucesso", rank=body.rank, documento=body.document),
+    RankReply: lambda body: present(status="sucesso", rank=body.rank, documento=body.document),
     ListReply: lambda body: {"status": "sucesso", "list": _rows(body.servers)},
-    HeartbeatReply: lambda body: _present(
+    HeartbeatReply: lambda body: present(
         status="OK" if body.known else "unknown", documento=body.document, list=_rows(body.members) or None
     ),
     ClockReply: lambda body: {"status": "sucesso", "time": body.time},
+    **clocks.ENCODERS,
 }
 
 
@@ -382,6 +382,7 @@ _REQUESTS: Final[dict[str, Callable[[dict[str, Any]], ReferenceRequest]]] = {
     "list": lambda _: ListRequest(),
     "heartbeat": _read_heartbeat,
     "clock": lambda _: ClockRequest(),
+    **clocks.REQUESTS,
 }
 
 
@@ -433,6 +434,7 @@ _REPLIES: Final[dict[str, Callable[[dict[str, Any]], ReferenceReply]]] = {
     "list": lambda inner: ListReply(_read_rows(inner)),
     "heartbeat": _read_heartbeat_reply,
     "clock": _read_clock_reply,
+    **clocks.REPLIES,
 }
 
 

@@ -5,6 +5,36 @@ from typing import Any
 from bulletin.core.errors import Code, Reason, Refusal
 
 
+def present(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def required(value: Any, name: str) -> Any:
+    """A field's value, which must be there.
+
+    :raises Refusal: it is not.
+    """
+    if value is None:
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.MISSING)
+    return value
+
+
+def real(inner: dict[str, Any], name: str, low: float, high: float) -> float | None:
+    """A finite number in a range, both ends included, as a float; None where it is missing.
+
+    :raises Refusal: it is something else.
+    """
+    value = inner.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
+    if not low <= value <= high:  # NaN is not either
+        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
+    return float(value)
+
+
 def integer(inner: dict[str, Any], name: str, low: int, high: int) -> int | None:
     """A whole number in a range, both ends included; None where it is missing.
 

@@ -121,7 +121,7 @@ class Executor:
         self._input(self.replica.peer, frame)
 
     def from_reference(self, parts: list[bytes]) -> None:
-        """The reference's reply."""
+        """The reference's message."""
         try:
             (frame,) = parts
             reply = reference_wire.decode_reply(frame)
@@ -130,6 +130,15 @@ class Executor:
             self._complain("reference")
             return
         self._input(self.replica.reference, reply)
+        self._answer_probes()
+
+    def _answer_probes(self) -> None:
+        """Answer the clocks' probes now, not with what else the turn brings: how long that takes is what is measured."""
+        if self.stopped or self.links is None:
+            return
+        answers = self.replica.answers_for_reference(self._now())
+        if answers:
+            self.links.to_reference(answers)
 
     def unexpected(self, _parts: list[bytes]) -> None:
         """A message on a socket that only sends."""

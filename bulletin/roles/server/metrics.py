@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from bulletin.core.clocks.corrected import State
 from bulletin.core.raft.ready import Role, Status
 from bulletin.web.metrics import Sample, counter, gauge
 
 if TYPE_CHECKING:
-    from bulletin.core.server.status import ServerStatus
+    from bulletin.core.server.status import ClockStatus, ServerStatus
     from bulletin.roles.server.executor import DiskCounters, Malformed
     from bulletin.storage.store import Store
 
@@ -23,6 +24,7 @@ def samples_of(
         yield counter("server_malformed_total", "Messages that could not be read.", number, source=source)
     yield gauge("server_empty", "Whether it waits for the founding of its cluster.", float(status.empty))
     yield gauge("server_clock", "Its Lamport clock.", status.clock)
+    yield from _time(status.time)
     yield gauge("server_reference_heard", "Whether the reference answered lately.", float(status.reference))
     yield gauge("server_session", "Its session at the brokers.", status.session)
     yield gauge("server_brokers_connected", "Brokers that know its session.", status.connected)
@@ -54,6 +56,27 @@ def _requests(status: "ServerStatus") -> Iterator[Sample]:
     yield gauge("server_proposals_held", "Operations that wait for a leader.", status.held)
     yield gauge("server_proposals_bytes", "Bytes of the requests behind operations.", status.proposals_bytes)
     yield gauge("server_queries", "Reads under way.", status.queries)
+
+
+def _time(clock: "ClockStatus") -> Iterator[Sample]:
+    yield gauge(
+        "clock_correction_seconds",
+        "How far the corrected clock is ahead of this machine's own: on one machine, servers' values can be compared.",
+        clock.correction,
+    )
+    yield gauge(
+        "clock_bound_seconds", "How far the corrected clock may be from the board's time.", clock.bound
+    )
+    yield gauge("clock_left_seconds", "What the corrected clock has left to slew.", clock.left)
+    yield gauge("clock_rate_ppm", "The rate that the corrected clock has learnt.", clock.rate * 1e6)
+    for state in State:
+        yield gauge(
+            "clock_state", "1 for the state it is in.", float(clock.state is state), state=state.name.lower()
+        )
+    yield counter("clock_steps_total", "How often the corrected clock jumped.", clock.steps)
+    yield gauge("clock_stepped_seconds", "Seconds that it jumped, summed.", clock.stepped)
+    for what, number in attrs.asdict(clock.counters).items():
+        yield counter("clock_rounds_total", "What came of the clocks' rounds.", number, what=what)
 
 
 def _log(status: "ServerStatus", node: Status) -> Iterator[Sample]:

@@ -62,7 +62,7 @@ class Case(SynchronousTestCase):
 
     def drain(self):
         while True:
-            ready = self.coordinator.ready()
+            ready = self.coordinator.ready(self.now())
             self.sentences += ready.sentences
             self.replies += [(route[0], decode_reply(frame)) for route, frame in ready.replies]
             if ready.save is None or self.disk_hangs:

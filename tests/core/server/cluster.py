@@ -350,7 +350,7 @@ class Cluster:
             asked.answered_at = self.time
 
     def _reference_turn(self) -> None:
-        ready = self.reference.ready()
+        ready = self.reference.ready(self.now)
         if ready.save is not None:
             self.reference.stored(ready.save.sequence, self.now)
             self.after(0.001, self._reference_turn)

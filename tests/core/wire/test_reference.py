@@ -5,7 +5,19 @@ from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core import codec
+from bulletin.core.clocks.berkeley import Standing
+from bulletin.core.clocks.corrected import State
 from bulletin.core.errors import Code, Reason, Refusal
+from bulletin.core.wire.clocks import (
+    Adjustment,
+    ClockRow,
+    ClocksReply,
+    ClocksRequest,
+    Probe,
+    ProbeAnswer,
+    RoundReply,
+    RoundRequest,
+)
 from bulletin.core.wire.envelope import Dialect, Encoding
 from bulletin.core.wire.reference import (
     Addressed,
@@ -34,6 +46,10 @@ REQUESTS = [
     HeartbeatRequest("server1", MEMBER, CLUSTER),
     HeartbeatRequest("server1", None, None),
     ClockRequest(),
+    ProbeAnswer("server1", 2**50, 64, 1.7e9, 0.001, -0.25, -200.0, State.IN_STEP),
+    ProbeAnswer("server1", 0, 1, 1.7e9, None, 0.0, 0.0, State.NEVER),
+    RoundRequest("server1"),
+    ClocksRequest(),
 ]
 REPLIES = [
     RankReply(7, None),
@@ -44,6 +60,20 @@ REPLIES = [
     HeartbeatReply(known=False, document=b"\x00"),
     HeartbeatReply(True, None, (ListedServer("a", 1, "tcp://10.0.0.1:1", MEMBER),)),
     ClockReply(1.5),
+    Probe(2**50, 1),
+    Adjustment(2**50, 6, -3600.0, 0.0005, 2**48),
+    RoundReply(known=True),
+    RoundReply(known=False),
+    ClocksReply(1.7e9, 0, ()),
+    ClocksReply(
+        1.7e9,
+        12,
+        (
+            ClockRow("reference", 0, 0.0, 0.0, 0.0, 0.0, state=State.IN_STEP),
+            ClockRow("a", 1, 0.001, 0.0002, 0.003, -0.01, 31.5, 0.0004, 1.2, State.FREE, Standing.SLOW),
+            ClockRow("b", 2),
+        ),
+    ),
 ]
 FOUR = [(dialect, encoding) for dialect in Dialect for encoding in Encoding]
 
@@ -234,8 +264,9 @@ PLAIN = st.recursive(
     max_leaves=8,
 )  # fmt: skip
 FIELDS = ("user", "endereco", "membro", "documento", "esperados", "cluster", "pedido", "clock", "timestamp",
-          "rank", "list", "status", "erro", "campo", "motivo", "time")  # fmt: skip
-NAMES = st.sampled_from(["rank", "list", "heartbeat", "clock"]) | PLAIN
+          "rank", "list", "status", "erro", "campo", "motivo", "time",
+          "rodada", "sonda", "hora", "incerteza", "resta", "taxa", "estado", "ajuste", "fonte", "clocks")  # fmt: skip
+NAMES = st.sampled_from(["rank", "list", "heartbeat", "clock", "sonda", "rodada", "ajuste", "clocks"]) | PLAIN
 
 
 class FuzzTests(SynchronousTestCase):

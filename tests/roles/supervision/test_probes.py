@@ -4,10 +4,12 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from bulletin.core.clocks.corrected import State
 from bulletin.core.raft.ready import Role, Status
 from bulletin.core.server.answers import Counts
 from bulletin.core.server.replica import Dropped
-from bulletin.core.server.status import ServerStatus
+from bulletin.core.server.status import ClockStatus, ServerStatus
+from bulletin.core.server.timekeeping import Counters
 from bulletin.roles.server.executor import DiskCounters, Malformed
 from bulletin.roles.server.metrics import samples_of
 from bulletin.roles.supervision import probes
@@ -34,7 +36,8 @@ class LeadsTests(SynchronousTestCase):
     def test_a_server_whose_node_leads_does(self):
         for role in Role:
             node = Status(role, 7, None, 1, 1, 1, 1, greeted=True, quarantined=False, proven=True)
-            server = ServerStatus("s", False, 1, 0, True, Counts(), Dropped(), node=node)
+            clock = ClockStatus(State.NEVER, 0.0, None, 0.0, 0.0, 0, 0.0, Counters())
+            server = ServerStatus("s", False, 1, clock, 0, True, Counts(), Dropped(), node=node)
             samples = list(samples_of(server, Malformed(), DiskCounters(), None))
             page = generate_latest(make_registry(lambda samples=samples: samples))
             self.assertEqual(leads(page), role is Role.LEADER)
