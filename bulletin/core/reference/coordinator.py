@@ -8,8 +8,8 @@ import attrs
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Reason, Refusal
-from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, RANK_MAX
 from bulletin.core.log.founding import FoundingDocument, Member
+from bulletin.core.reference.founding import check_document, names_of, obstacle_of
 from bulletin.core.reference.liveness import Liveness, Registration
 from bulletin.core.reference.ranks import Ranks, Record
 from bulletin.core.reference.rounds import Candidate, Rounds, Route
@@ -411,7 +411,7 @@ class Coordinator:
             return
         try:
             document = FoundingDocument.decode(data)
-            self._check_document(document)
+            check_document(document)
         except ValueError:
             self._say(f"damaged {name}", f"{name} sent a founding document that cannot be read: refused.")
             raise Refusal(Code.INVALID_FIELD, field="documento", reason=Reason.NOT_DECODABLE) from None
@@ -426,17 +426,8 @@ class Coordinator:
             self._liveness.forget(changed)
         self._sentences.append(
             f"The founding document of cluster {document.cluster.hex()} was learnt from {name}: "
-            f"{_names(document)}."
+            f"{names_of(document)}."
         )
-
-    @staticmethod
-    def _check_document(document: FoundingDocument) -> None:
-        ranks = [member.rank for member in document.members]
-        if len(ranks) > MEMBERS_MAX or len(set(ranks)) != len(ranks):
-            raise ValueError("too many members, or a rank twice")
-        for member in document.members:
-            if not 1 <= member.rank <= RANK_MAX // 2 or len(member.endpoint.encode()) > ENDPOINT_BYTES_MAX:
-                raise ValueError("a rank or an endpoint out of range")
 
     def _found(self) -> None:
         """Found a cluster, where as many empty servers as they expect are here, and none was ever heard of."""
@@ -447,7 +438,7 @@ class Coordinator:
             (entry for entry in self._liveness.alive(self._now) if entry.empty and entry.beats),
             key=lambda entry: self._ranks[entry.name],
         )
-        obstacle = _obstacle(candidates)
+        obstacle = obstacle_of(candidates)
         if obstacle is not None:
             self._waiting = obstacle
             if candidates:
@@ -469,34 +460,6 @@ class Coordinator:
         self._cluster = document.cluster
         self._waiting = None
         self._sequence += 1
-        self._sentences.append(f"Cluster {document.cluster.hex()} is founded by {_names(document)}.")
+        self._sentences.append(f"Cluster {document.cluster.hex()} is founded by {names_of(document)}.")
         for entry in candidates[expect:]:
             self._sentences.append(f"{entry.name} came too late and is not a member.")
-
-
-def _names(document: FoundingDocument) -> str:
-    return ", ".join(f"{member.name} (rank {member.rank})" for member in document.members)
-
-
-def _obstacle(candidates: list[Registration]) -> str | None:
-    """Why these empty servers, by rank, do not found a cluster yet; None where they do."""
-    expectations = sorted({entry.expect for entry in candidates if entry.expect is not None})
-    if not expectations:
-        return "No empty server is here that says how many found a cluster."
-    if len(expectations) > 1 or any(entry.expect is None for entry in candidates):
-        said = ", ".join(f"{entry.name} expects {entry.expect or 'none'}" for entry in candidates)
-        return f"The servers disagree on how many found the cluster: {said}.  Start them with one --expect."
-    expect = expectations[0]
-    if len(candidates) < expect:
-        return f"{len(candidates)} of {expect} empty servers are here to found a cluster."
-    founders = candidates[:expect]
-    if not all(entry.endpoint for entry in founders):
-        return "A server without an endpoint cannot be a member."
-    for what, values in (
-        ("member id (a copied data directory?)", [entry.member for entry in founders]),
-        ("endpoint", [entry.endpoint for entry in founders]),
-    ):
-        if len(set(values)) != len(values):
-            names = ", ".join(entry.name for entry in founders)
-            return f"Two of {names} have one {what}; no cluster can be founded of them."
-    return None

@@ -52,6 +52,9 @@ SOONEST: Final = 1.0
 GATHERING: Final = 1.5
 """Seconds for which the first round waits for servers that are still to come: the coordinator jumps in it."""
 
+ROUNDS_TO_GATHER: Final = 5
+"""Rounds after which nobody who is missing is waited for with the news that the clocks are in step."""
+
 IN_STEP: Final = 0.010
 """Clocks that differ by less are in step, in seconds."""
 
@@ -140,6 +143,7 @@ class Rounds:
         self._heard_first: float | None = None
         self._spread: float | None = None
         self._in_step = False
+        self._expected = 1
         self._rounds = self._early = self._refused = 0
 
     # What comes in
@@ -173,6 +177,7 @@ class Rounds:
         :param candidates: the servers that are alive.
         :param expected: so many are to be waited for, for a while, with the first round.
         """
+        self._expected = expected
         if self._asked:
             time = self.clock.read(now)
             for asked in self._asked.values():
@@ -181,7 +186,7 @@ class Rounds:
             return
         alive = {candidate.name: candidate for candidate in candidates if candidate.name in self._routes}
         self._forget(alive)
-        if alive and self._is_time(len(alive), expected, now):
+        if alive and self._is_time(len(alive), now):
             self._begin(alive.values(), now)
 
     # What goes out
@@ -231,11 +236,11 @@ class Rounds:
             else:
                 del self._known[name]
 
-    def _is_time(self, alive: int, expected: int, now: Instant) -> bool:
+    def _is_time(self, alive: int, now: Instant) -> bool:
         if self._heard_first is None:
             self._heard_first = now.monotonic
         if not self._rounds:
-            return alive >= expected or now.monotonic - self._heard_first >= GATHERING
+            return alive >= self._expected or now.monotonic - self._heard_first >= GATHERING
         since = now.monotonic - self._began_at
         return since >= ROUND_SECONDS or (self._wanted and since >= SOONEST)
 
@@ -299,7 +304,8 @@ class Rounds:
             self._stands(name, known, Standing.COUNTED if inside else Standing.OUTLIER, off)
         self._spread = average.spread
         offsets = [0.0, *(trip.offset for trip in trips.values())]
-        if not self._in_step and max(offsets) - min(offsets) <= IN_STEP:
+        all_there = len(trips) >= self._expected or self._rounds > ROUNDS_TO_GATHER
+        if not self._in_step and all_there and max(offsets) - min(offsets) <= IN_STEP:
             self._in_step = True
             self._say(
                 "in step",

@@ -1,0 +1,49 @@
+"""Whether empty servers can found a cluster, and why not yet."""
+
+from collections.abc import Sequence
+
+from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, RANK_MAX
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.reference.liveness import Registration
+
+
+def check_document(document: FoundingDocument) -> None:
+    """Look at a document that a server brings.
+
+    :raises ValueError: no reference would have written it.
+    """
+    ranks = [member.rank for member in document.members]
+    if len(ranks) > MEMBERS_MAX or len(set(ranks)) != len(ranks):
+        raise ValueError("too many members, or a rank twice")
+    for member in document.members:
+        if not 1 <= member.rank <= RANK_MAX // 2 or len(member.endpoint.encode()) > ENDPOINT_BYTES_MAX:
+            raise ValueError("a rank or an endpoint out of range")
+
+
+def names_of(document: FoundingDocument) -> str:
+    """Its members, for a sentence."""
+    return ", ".join(f"{member.name} (rank {member.rank})" for member in document.members)
+
+
+def obstacle_of(candidates: Sequence[Registration]) -> str | None:
+    """Why these empty servers, by rank, do not found a cluster yet; None where they do."""
+    expectations = sorted({entry.expect for entry in candidates if entry.expect is not None})
+    if not expectations:
+        return "No empty server is here that says how many found a cluster."
+    if len(expectations) > 1 or any(entry.expect is None for entry in candidates):
+        said = ", ".join(f"{entry.name} expects {entry.expect or 'none'}" for entry in candidates)
+        return f"The servers disagree on how many found the cluster: {said}.  Start them with one --expect."
+    expect = expectations[0]
+    if len(candidates) < expect:
+        return f"{len(candidates)} of {expect} empty servers are here to found a cluster."
+    founders = candidates[:expect]
+    if not all(entry.endpoint for entry in founders):
+        return "A server without an endpoint cannot be a member."
+    for what, values in (
+        ("member id (a copied data directory?)", [entry.member for entry in founders]),
+        ("endpoint", [entry.endpoint for entry in founders]),
+    ):
+        if len(set(values)) != len(values):
+            names = ", ".join(entry.name for entry in founders)
+            return f"Two of {names} have one {what}; no cluster can be founded of them."
+    return None
