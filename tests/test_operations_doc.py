@@ -15,7 +15,7 @@ SPEAKING = (
     "core/broker",
     "core/log/founding.py",
     "core/raft/acceptance.py",
-    "core/reference/coordinator.py",
+    "core/reference",
     "core/server",
     "roles",
     "storage",
@@ -27,6 +27,7 @@ SPEAKING = (
 """Whose sentences reach an operator."""
 
 SILENT = (
+    "core/reference/ranks.py",  # why a record is damaged
     "core/server/answers.py",
     "roles/bot/journal.py",  # it writes values
     "roles/client",  # it speaks to users, from its catalogue
@@ -89,6 +90,8 @@ def texts(node):
         if isinstance(node.value, str):
             yield node.lineno, re.sub(r"\{\w*(![rs])?(:[^}]*)?\}", "…", node.value)
         return
+    if isinstance(node, ast.Call) and called(node) in {"repeat", "_say"} and len(node.args) > 1:
+        node = ast.Module(body=node.args[1:], type_ignores=[])  # without the kind, which is told to nobody
     for child in ast.iter_child_nodes(node):
         yield from texts(child)
 
