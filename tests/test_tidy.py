@@ -52,12 +52,13 @@ class TidyTests(SynchronousTestCase):
                     imported.update(alias.name for alias in node.names)
         plugins = (ROOT / "twisted/plugins/bulletin_plugins.py").read_text()
         units = "".join(path.read_text() for path in (ROOT / "deploy/systemd").glob("*.service"))
+        scripts = (ROOT / "setup.cfg").read_text()
         dead = []
         for path in PACKAGE:
             if path.name == "__init__.py":
                 continue
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            named = f'"{name}"' in plugins or f"={name}." in units
+            named = f'"{name}"' in plugins or f"={name}." in units or f"= {name}:" in scripts
             if name not in imported | FOR_TESTS and not named:
                 dead.append(name)
         self.assertEqual(dead, [])

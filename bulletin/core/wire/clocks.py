@@ -178,7 +178,7 @@ ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
         "status": "sucesso",
         "time": body.time,
         "rodadas": body.rounds,
-        "clocks": [fields_of_row(row) for row in body.clocks],
+        "clocks": [_fields_of_row(row) for row in body.clocks],
     },
 }
 """Bodies to fields."""
@@ -194,8 +194,7 @@ NAMES: Final[dict[type, str]] = {
 }
 
 
-def fields_of_row(row: ClockRow) -> dict[str, Any]:
-    """One clock by the wire's names."""
+def _fields_of_row(row: ClockRow) -> dict[str, Any]:
     return {
         "name": row.name,
         "rank": row.rank,
