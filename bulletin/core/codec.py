@@ -6,7 +6,8 @@ and commas of a JSON text) counts values and nesting, and holds each declared si
 there.  A body of a few bytes that declares a million-element array costs no more than its refusal.
 
 A value is a dict, list, str, bytes (MessagePack only), int, float, bool or None.  Keys of maps are str; MessagePack
-also lets bytes through as keys, which no field is named by.  Extension types are refused: no message has one.
+also lets bytes through as keys, which no field is named by.  Extension types are refused between the roles, where no message
+has one; in a client's body a timestamp is a float of seconds (some languages write their dates so), any other its bytes.
 """
 
 import json
@@ -46,15 +47,22 @@ def _actions() -> list[int]:
         table[head] = size
     for head, size in ((0xD0, 2), (0xD1, 3), (0xD2, 5), (0xD3, 9)):
         table[head] = size
+    for head in range(0xD4, 0xD9):  # extension types of fixed lengths, with a byte for the type
+        table[head] = 2 + (1 << head - 0xD4)
     table[0xC4] = table[0xD9] = _SHORT
     return table
 
 
 _ACTIONS: Final = _actions()
 
+_TYPED: Final = -1
+
 _LENGTHS: Final = {
     0xC5: (2, 0),  # binary
     0xC6: (4, 0),
+    0xC7: (1, _TYPED),  # extension types
+    0xC8: (2, _TYPED),
+    0xC9: (4, _TYPED),
     0xDA: (2, 0),  # strings
     0xDB: (4, 0),
     0xDC: (2, 1),  # arrays
@@ -62,7 +70,8 @@ _LENGTHS: Final = {
     0xDE: (2, 2),  # maps
     0xDF: (4, 2),
 }
-"""Head byte → bytes of the length or count that follows it, and values for each one counted (0: it counts bytes)."""
+"""Head byte → bytes of the length or count that follows it, and values for each one counted (0: it counts bytes; :data:`_TYPED`:
+the same, and a byte for the type stands before them)."""
 
 
 def _malformed() -> Refusal:
@@ -83,9 +92,9 @@ def _long_head(data: bytes, position: int) -> tuple[int, int]:
     if body > len(data):
         raise _malformed()
     length = int.from_bytes(data[position + 1 : body], "big")
-    if values_each:
+    if values_each > 0:
         return body, values_each * length
-    return body + length, -1
+    return body + length - values_each, -1
 
 
 def _check_structure(data: bytes, nesting_max: int, items_max: int) -> None:
@@ -143,14 +152,19 @@ def pack(value: Any) -> bytes:
     return packed
 
 
-def unpack(data: bytes, *, bytes_max: int, nesting_max: int, items_max: int, surrogates: bool = False) -> Any:
+def _bytes_of_extension(_type: int, data: bytes) -> bytes:
+    return data
+
+
+def unpack(data: bytes, *, bytes_max: int, nesting_max: int, items_max: int, lenient: bool = False) -> Any:
     """The value of exactly one MessagePack body.
 
     :param bytes_max: its size at most, in bytes.
     :param nesting_max: maps and arrays inside each other at most.
     :param items_max: values at most, over all maps and arrays, keys and containers counted.
-    :param surrogates: whether bytes of a str that are no UTF-8 become lone surrogates (so that the field at fault can
-        be named) in place of a refusal.
+    :param lenient: whether what stands in one field may be wrong, so that the field can be named, or ignored: bytes of a str
+        that are no UTF-8 become lone surrogates, a MessagePack timestamp a float of seconds, any other extension type
+        bytes.
     :raises Refusal: for whatever is none, or is over a bound.
     """
     if len(data) > bytes_max:
@@ -161,8 +175,10 @@ def unpack(data: bytes, *, bytes_max: int, nesting_max: int, items_max: int, sur
             data,
             raw=False,
             strict_map_key=True,
-            max_ext_len=0,
-            unicode_errors="surrogateescape" if surrogates else "strict",
+            max_ext_len=bytes_max if lenient else 0,
+            ext_hook=_bytes_of_extension,
+            timestamp=1,
+            unicode_errors="surrogateescape" if lenient else "strict",
         )
     except UnicodeDecodeError:
         raise Refusal(Code.MALFORMED, reason=Reason.NOT_UNICODE) from None
@@ -217,7 +233,7 @@ def pack_json(value: Any) -> bytes:
 
 
 def unpack_json(
-    data: bytes, *, bytes_max: int, nesting_max: int, items_max: int, surrogates: bool = False
+    data: bytes, *, bytes_max: int, nesting_max: int, items_max: int, lenient: bool = False
 ) -> Any:
     """The value of exactly one JSON text; a byte order mark and white space around it do no harm.
 
@@ -229,7 +245,7 @@ def unpack_json(
     if len(data) > bytes_max:
         raise Refusal(Code.TOO_LARGE, reason=Reason.TOO_MANY_BYTES)
     try:
-        text = data.decode("utf-8-sig", "surrogateescape" if surrogates else "strict").strip(" \t\r\n")
+        text = data.decode("utf-8-sig", "surrogateescape" if lenient else "strict").strip(" \t\r\n")
         _check_json_structure(text, nesting_max, items_max)
         return _JSON_DECODER.decode(text)
     except UnicodeDecodeError:

@@ -107,6 +107,19 @@ class MessagePack(CodecCase):
             self.refused(unpack, msgpack.packb({"a": [value]}))
         self.refused(unpack, msgpack.packb(msgpack.Timestamp(1, 2)))
 
+    def test_of_a_client_timestamps_are_seconds_and_other_extension_types_bytes(self):
+        """Go's and JavaScript's libraries write their dates so."""
+        for size in (1, 2, 3, 4, 8, 16, 300, 70000):
+            for value in (msgpack.ExtType(5, b"x" * size), [msgpack.ExtType(127, b"x" * size), 1]):
+                expected = b"x" * size if isinstance(value, msgpack.ExtType) else [b"x" * size, 1]
+                self.assertEqual(unpack(msgpack.packb(value), lenient=True, **BOUNDS), expected)
+        for moment in (1764000000.0, 1764000000.5, 2.0**34, -1.25):
+            data = msgpack.packb({"timestamp": msgpack.Timestamp.from_unix(moment)})
+            self.assertEqual(unpack(data, lenient=True, **BOUNDS), {"timestamp": moment})
+        self.refused(unpack, b"\xc7\x05\xff12345", lenient=True)
+        self.refused(unpack, b"\xc7\x05\x05123", lenient=True)
+        self.refused(unpack, b"\xc9\xff\xff\xff\xff\x05123", lenient=True)
+
     def test_the_unused_head_is_refused(self):
         self.refused(unpack, b"\xc1")
 
@@ -123,7 +136,7 @@ class MessagePack(CodecCase):
         for text in (b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80"):
             data = bytes([0xA0 + len(text)]) + text
             self.refused(unpack, data, reason=Reason.NOT_UNICODE)
-            marked = unpack(data, surrogates=True, **BOUNDS)
+            marked = unpack(data, lenient=True, **BOUNDS)
             self.assertRaises(UnicodeEncodeError, marked.encode, "utf-8")
 
     def test_nesting_is_bounded(self):
@@ -216,7 +229,7 @@ class Json(CodecCase):
 
     def test_no_utf8_is_refused_or_marked(self):
         self.refused(unpack_json, b'{"a":"\xff"}', reason=Reason.NOT_UNICODE)
-        self.assertEqual(unpack_json(b'{"a":"\xff"}', surrogates=True, **BOUNDS), {"a": "\udcff"})
+        self.assertEqual(unpack_json(b'{"a":"\xff"}', lenient=True, **BOUNDS), {"a": "\udcff"})
         self.assertEqual(unpack_json(b'{"a":"\\ud800"}', **BOUNDS), {"a": "\ud800"})
         self.refused(unpack_json, '{"a":1}'.encode("utf-16"), reason=Reason.NOT_UNICODE)
 
@@ -353,9 +366,9 @@ class Properties(SynchronousTestCase):
     )
     @REPEATABLE
     def test_json_raises_nothing_but_refusals(self, data):
-        for surrogates in (False, True):
+        for lenient in (False, True):
             try:
-                unpack_json(data, surrogates=surrogates, **BOUNDS)
+                unpack_json(data, lenient=lenient, **BOUNDS)
             except Refusal as refusal:
                 self.assertIn(refusal.code, (Code.MALFORMED, Code.TOO_LARGE))
 

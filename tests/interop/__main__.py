@@ -7,12 +7,19 @@ from collections.abc import Iterator
 
 import zmq
 
-from tests.interop import test_errors, test_habits, test_once, test_publications, test_servers
+from tests.interop import (
+    test_errors,
+    test_habits,
+    test_once,
+    test_publications,
+    test_servers,
+    test_tolerance,
+)
 from tests.interop.operations import OPERATIONS, attempt
 from tests.interop.plain import ENCODINGS, ENVELOPES, FRAMINGS, Asker, Way
 from tests.interop.shared_board import SHARED
 
-MODULES = (test_publications, test_servers, test_once, test_habits, test_errors)
+MODULES = (test_publications, test_servers, test_once, test_habits, test_tolerance, test_errors)
 
 
 def try_operations(context: zmq.Context, endpoint: str) -> int:

@@ -119,13 +119,13 @@ def open_envelope(
     """Decode a body within the bounds, and tell its dialect and encoding.
 
     Strings that are no valid Unicode come through with lone surrogates in them, so that the refusal can name the
-    field; whoever stores or repeats a string must check it.
+    field; whoever stores or repeats a string must check it.  MessagePack's timestamps come as floats of seconds.
 
     :raises Refusal: the body cannot be decoded, is over a bound, or is not a map.
     """
     encoding = encoding_of(body)
     decode = unpack if encoding is Encoding.MSGPACK else unpack_json
-    outer = decode(body, bytes_max=bytes_max, nesting_max=nesting_max, items_max=items_max, surrogates=True)
+    outer = decode(body, bytes_max=bytes_max, nesting_max=nesting_max, items_max=items_max, lenient=True)
     if type(outer) is not dict:
         raise Refusal(Code.MALFORMED, reason=Reason.NOT_A_MAP)
     dialect = _dialect(outer)

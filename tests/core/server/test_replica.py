@@ -67,6 +67,14 @@ class ReplicaTests(SynchronousTestCase):
         self.assertEqual([reply.id for reply in messages[0].replies], [request.id for request in requests])
         self.assertEqual(self.server.status.applied, before + 1)
 
+    def test_a_claim_of_replication_is_refused_and_told_in_the_log(self) -> None:
+        body = msgpack.packb({"service": "login", "data": {"user": "ana"}, "replicado": True})
+        self.deliver(Request(bytes(16), 1, 4000, body))
+        events = self.replica.ready(self.cluster.now).events
+        self.assertEqual(
+            [event.text for event in events], ["a request that claims to be replication's was refused"]
+        )
+
     def test_requests_of_an_earlier_session_are_dropped(self) -> None:
         self.deliver(self.request(), session=self.replica.brokers.session - 1)
         self.cluster.run(0.5)
