@@ -242,19 +242,16 @@ def campaign(folder, *, count, rate, seconds, seed):
 
 def wait_for_readers(bots, stored):
     """Until each bot has read its channels to their ends."""
-
-    def left(bot):
-        began = bot.account()["began"]
-        expected = sum(
-            len(stored[stream]) - lines[0]["seq"] for stream, lines in began.items() if stream[0] == "channel"
+    vain = []
+    for bot in bots:
+        there = sum(
+            len(stored[stream]) - lines[0]["seq"]
+            for stream, lines in bot.account()["began"].items()
+            if stream[0] == "channel"
         )
-        return expected - (bot.metric("read_total") or 0)
-
-    return [
-        f"{bot.name}: {sentence}"
-        for bot in bots
-        for sentence in until(lambda bot=bot: left(bot) <= 0, "its reader is at the ends")
-    ]
+        at_the_ends = f"{bot.name}: its reader is at the ends"
+        vain += until(lambda bot=bot, there=there: (bot.metric("read_total") or 0) >= there, at_the_ends)
+    return vain
 
 
 def figures_of(bots, stored, kills, leaders, seconds):

@@ -24,9 +24,6 @@ from bulletin.core.wire.requests import Publish, Send
 if TYPE_CHECKING:
     from random import Random
 
-IN_FLIGHT_MAX: Final = 128
-"""Requests that are not settled at most; with so many the bot says nothing new."""
-
 PEERS_MAX: Final = 64
 """Users that it remembers to have read, the latest ones, to write to."""
 
@@ -268,8 +265,7 @@ class Bot:
             self._pace = Pace(self._plan.rate, now)
             self._ends = now + (float("inf") if self._plan.seconds is None else self._plan.seconds)
         if now < self._ends:
-            room = max(0, IN_FLIGHT_MAX - len(self.outbox)) // 2
-            for _ in range(self._pace.take(room, now)):
+            for _ in range(self._pace.take((self.outbox.room + 1) // 2, now)):  # each may bring a private one
                 self._speak(now)
 
     def _speak(self, now: float) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from bulletin.core.board.history import PageQuery
+from bulletin.core.bot.window import Window
 from bulletin.core.client.caller import Outcome, Unreachable
 from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Refusal
@@ -56,6 +57,7 @@ class _Errand:
     :param searched: of that stream, the ``seq`` up to which it is not: at first, where the stream stood when it was made.
     :param expired: the board knows its id no more: the history is asked.
     :param under_way: somebody was asked, and has not answered.
+    :param sent: when that was, monotonic seconds.
     :param failures: attempts that told nothing.
     """
 
@@ -67,11 +69,14 @@ class _Errand:
     searched: int
     expired: bool = False
     under_way: bool = False
+    sent: float = 0.0
     failures: int = 0
 
 
 class Outbox:
-    """Holds requests, in the order in which they were made.  Its bound is its user's: see :meth:`__len__`.
+    """Holds requests, in the order in which they were made, of which a window's size at most are under way.
+
+    Its bound is its user's: see :attr:`room`.
 
     :param next_id: gives an id that no request had; see :meth:`~bulletin.core.client.caller.Caller.next_id`.
     """
@@ -79,6 +84,8 @@ class Outbox:
     def __init__(self, next_id: Callable[[], str]) -> None:
         self._next_id = next_id
         self._errands: dict[str, _Errand] = {}
+        self._under_way = 0
+        self._window = Window()
         self.retries = 0
         """Attempts above the first of a request."""
 
@@ -89,6 +96,11 @@ class Outbox:
     def __iter__(self) -> Iterator[tuple[str, Write | Query]]:
         """Keys and requests of those."""
         return iter([(errand.key, errand.request) for errand in self._errands.values()])
+
+    @property
+    def room(self) -> int:
+        """How many new ones could go out at once."""
+        return max(0, self._window.size - len(self._errands))
 
     def add(
         self, request: Write | Query, now: float, *, stream: Stream | None = None, since: int = 0
@@ -103,10 +115,14 @@ class Outbox:
 
     def due(self, now: float) -> list[Ask]:
         """What is to be sent now."""
-        asks = []
+        asks: list[Ask] = []
         for errand in self._errands.values():
+            if self._under_way >= self._window.size:
+                break
             if not errand.under_way and errand.due <= now:
                 errand.under_way = True
+                errand.sent = now
+                self._under_way += 1
                 self.retries += bool(errand.failures)
                 asks.append(self._ask(errand))
         return asks
@@ -115,6 +131,11 @@ class Outbox:
         """What came of a sending; whether that settles it."""
         errand = self._errands[key]
         errand.under_way = False
+        self._under_way -= 1
+        put_off = isinstance(outcome, Unreachable) or (
+            isinstance(outcome, Refusal) and outcome.retry_after is not None
+        )
+        self._window.told(now - errand.sent, now, answered=not put_off)
         if isinstance(outcome, Refusal | Unreachable):
             return self._failed(errand, outcome, now)
         if errand.expired:

@@ -88,6 +88,11 @@ class Formation:
         return self._document
 
     @property
+    def outside(self) -> bool:
+        """Whether this server is empty, and the cluster was founded without it."""
+        return self._outside
+
+    @property
     def rank(self) -> int | None:
         """The rank that the reference gave in this start, or None while it gave none."""
         return self._rank

@@ -334,6 +334,8 @@ class Replica:
     def impediment(self) -> str | None:
         """Why this server takes no requests, in one sentence, or None: it does."""
         member = self.member
+        if member is None and self.formation.outside:
+            return "The server is empty, and no member of the cluster that there is."
         if member is None:
             return "The server is empty, and waits for the founding of its cluster."
         status = member.status

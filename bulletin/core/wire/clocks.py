@@ -178,7 +178,7 @@ ENCODERS: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
         "status": "sucesso",
         "time": body.time,
         "rodadas": body.rounds,
-        "clocks": [_fields_of_row(row) for row in body.clocks],
+        "clocks": [fields_of_row(row) for row in body.clocks],
     },
 }
 """Bodies to fields."""
@@ -194,7 +194,8 @@ NAMES: Final[dict[type, str]] = {
 }
 
 
-def _fields_of_row(row: ClockRow) -> dict[str, Any]:
+def fields_of_row(row: ClockRow) -> dict[str, Any]:
+    """One clock by the wire's names."""
     return {
         "name": row.name,
         "rank": row.rank,

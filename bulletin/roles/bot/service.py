@@ -93,7 +93,7 @@ class BotRole(Role):
     def drain(self) -> Deferred[Any] | None:
         """Settle what is under way, and read it."""
         self.bot.stop()
-        if not self.bot.joined or self.bot.idle:
+        if self.bot.idle:
             return None
         self._idle = Deferred()
         return self._idle

@@ -20,6 +20,7 @@ from bulletin.core.wire.replies import (
 )
 from bulletin.core.wire.requests import ReadLevel
 from bulletin.language import N_
+from bulletin.roles.client.clocks import clocks
 from bulletin.roles.client.link import without_effect
 from bulletin.roles.client.options import Options
 from bulletin.roles.client.service import DONE, Client
@@ -188,4 +189,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "history": history,
     "inbox": inbox,
     "tail": tail,
+    "clocks": clocks,
 }
+
+PATIENT: Final = ("tail", "clocks")
+"""Those that an interruption is meant to end."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from bulletin.core.client.caller import Caller, Finished, Unreachable
 from bulletin.core.client.reader import Event, Reader
@@ -31,8 +30,6 @@ BACKLOG: Final = 256
 """Requests that wait for a connection to one broker; what is above is sent again when its turn comes."""
 
 AnyResult = TypeVar("AnyResult", bound=Result)
-
-_log = Logger()
 
 
 class Refused(Exception):
@@ -245,7 +242,7 @@ class Link:
                 self._dealers[send.broker].send(send.body)
             except Full:
                 # Counted there, and sent again in its turn.
-                _log.debug("A broker takes nothing at the moment.")
+                self._role.quiet.info("broker full", "A broker takes nothing at the moment.")
         for finished in ready.finished:
             self._waiting.pop(finished.call)(finished)
         return bool(ready)

@@ -17,6 +17,7 @@ from bulletin.roles.options import (
     Mistake,
     Option,
     choice,
+    endpoint,
     endpoints,
     integer,
     real,
@@ -270,6 +271,26 @@ class Tail(CommandOptions):
             raise Mistake(N_("--since is a number of one channel, and there are several"))
 
 
+class Clocks(CommandOptions):
+    """Show how the physical clocks stand."""
+
+    longdesc = N_(
+        "Shows how far each server's clock is from the board's time: once, or again each second on a terminal, until Ctrl-C."
+    )
+    own = (
+        Option(
+            "reference", endpoint(listen=False), N_("the reference, at its --listen"), "tcp://127.0.0.1:5560"
+        ),
+        Option("once", FLAG, N_("once, on a terminal, too")),
+        Option("watch", FLAG, N_("again each second, where it is no terminal, too")),
+    )
+
+    def check(self) -> None:
+        """Once or again and again."""
+        if self["once"] and self["watch"]:
+            raise Mistake(N_("--once and --watch exclude each other"))
+
+
 COMMANDS: Final[tuple[tuple[str, type[CommandOptions], str], ...]] = (
     ("login", Login, N_("USER: register a user, or greet one.")),
     ("users", Users, N_("List the users.")),
@@ -280,6 +301,7 @@ COMMANDS: Final[tuple[tuple[str, type[CommandOptions], str], ...]] = (
     ("history", History, N_("CHANNEL: read a page of a channel's history.")),
     ("inbox", Inbox, N_("Read a page of your inbox.")),
     ("tail", Tail, N_("CHANNEL…: follow channels.")),
+    ("clocks", Clocks, N_("Show how the servers' physical clocks stand.")),
 )
 
 

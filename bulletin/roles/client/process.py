@@ -9,13 +9,12 @@ from twisted.logger import ILogObserver, LogEvent
 from zope.interface import provider
 
 from bulletin.roles import ending
-from bulletin.roles.client.commands import COMMANDS
+from bulletin.roles.client.commands import COMMANDS, PATIENT
 from bulletin.roles.client.link import Reach
 from bulletin.roles.client.options import WRONG_USAGE, Options
 from bulletin.roles.client.service import Client
 from bulletin.roles.client.show import Console, Human, Json, Show
 from bulletin.roles.role import StartError
-
 
 @provider(ILogObserver)
 def _silence(_event: LogEvent) -> None:
@@ -92,7 +91,7 @@ def makeService(options: Options) -> Foreground:
         lambda client: command(client, options),
         show,
         foreground.ended,
-        patient=options.subCommand == "tail",
+        patient=options.subCommand in PATIENT,
     )
     client.setServiceParent(foreground)
     return foreground

@@ -48,6 +48,7 @@ def next_lines(command: str, base_port: int) -> list[str]:
     """
     broker, proxy = f"tcp://{HOST}:{base_port}", f"tcp://{HOST}:{base_port + 3}"
     here = "" if base_port == BASE_PORT else f" --broker {broker}"
+    reference = "" if base_port == BASE_PORT else f" --reference tcp://{HOST}:{base_port + 5}"
     stream = "" if base_port == BASE_PORT else f"{here} --proxy {proxy}"
     client = f"{shlex.quote(command)} bulletin-client"
     return [
@@ -55,6 +56,7 @@ def next_lines(command: str, base_port: int) -> list[str]:
         f"{client}{here} --user ana publish geral 'Bom dia!'",
         f"{client}{here} history geral",
         f"{client}{stream} tail geral",
+        f"{client} clocks{reference}",
     ]
 
 

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.bot.outbox import BACK_OFF_MAX, Ask, Outbox
+from bulletin.core.bot.window import WINDOW_FIRST, WINDOW_MIN
 from bulletin.core.client.caller import Unreachable
 from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Refusal
@@ -104,6 +105,39 @@ class OutboxTests(OutboxCase):
         self.outbox.add(query, 0.0)
         self.outbox.due(0.0)
         self.assertIsNotNone(self.outbox.answered("k:2", Refusal(Code.UNSPECIFIED), 0.0))
+
+
+class WindowTests(OutboxCase):
+    def test_no_more_than_the_window(self):
+        """The oldest first; the others when there is room."""
+        for _ in range(3 * WINDOW_FIRST):
+            self.outbox.add(POST, 0.0)
+        asks = self.outbox.due(0.0)
+        self.assertEqual([ask.key for ask in asks], [f"k:{number + 1}" for number in range(WINDOW_FIRST)])
+        self.assertEqual((self.outbox.due(0.0), self.outbox.room), ([], 0))
+        self.outbox.answered("k:1", POSTED, 0.0)
+        self.assertEqual([ask.key for ask in self.outbox.due(0.0)], [f"k:{WINDOW_FIRST + 1}"])
+
+    def test_silence_makes_it_small(self):
+        """After a minute of it very few are sent again at once, and each of them still is in its turn."""
+        for _ in range(WINDOW_FIRST):
+            self.outbox.add(POST, 0.0)
+        sent, now = [], 0.0
+        for _ in range(60):
+            now += 5.0
+            asks = self.outbox.due(now)
+            sent.append(len(asks))
+            for ask in asks:
+                self.outbox.answered(ask.key, Unreachable(), now + 5.0)
+            now += 5.0
+        self.assertEqual((sent[0], sent[-1]), (WINDOW_FIRST, WINDOW_MIN))
+        self.assertGreater(self.outbox.retries, 60)
+
+    def test_a_refusal_for_good_is_an_answer(self):
+        self.outbox.add(POST, 0.0)
+        self.outbox.due(0.0)
+        self.outbox.answered("k:1", Refusal(Code.NO_SUCH_CHANNEL), 0.0)
+        self.assertGreaterEqual(self.outbox.room, WINDOW_FIRST)
 
 
 class ExpiredTests(OutboxCase):

@@ -42,6 +42,10 @@ class FormationTests(SynchronousTestCase):
         cluster.run(5.0)
         self.assertIsNone(fourth.replica.document)
         self.assertTrue(any("without this server" in text for text in fourth.events))
+        self.assertEqual(
+            fourth.replica.unready(cluster.now),
+            "The server is empty, and no member of the cluster that there is.",
+        )
 
     def test_with_data_the_reference_is_not_needed(self) -> None:
         cluster = Cluster(4)

@@ -14,7 +14,7 @@ from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire.publications import HEADS_TOPIC
 from bulletin.core.wire.requests import ReadLevel
-from bulletin.roles.client.commands import COMMANDS
+from bulletin.roles.client.commands import COMMANDS, PATIENT
 from bulletin.roles.client.link import Reach
 from bulletin.roles.client.options import COMMANDS as LISTED, Options
 from bulletin.roles.client.service import Client
@@ -53,7 +53,7 @@ class Commanded(SynchronousTestCase):
             lambda client: command(client, options),
             show,
             self.statuses.append,
-            patient=options.subCommand == "tail",
+            patient=options.subCommand in PATIENT,
             random_bytes=lambda size: self.session.to_bytes(size, "big"),
             sockets=self.sockets,
             reactor=self.clock,

@@ -26,6 +26,7 @@ Type next, in another terminal:
   .venv/bin/twistd bulletin-client --user ana publish geral 'Bom dia!'
   .venv/bin/twistd bulletin-client history geral
   .venv/bin/twistd bulletin-client tail geral
+  .venv/bin/twistd bulletin-client clocks
 
 Ctrl-C stops the board; the next start finds everything."""
 
@@ -62,7 +63,8 @@ class ScreenTests(SynchronousTestCase):
             "twistd bulletin-client --broker tcp://127.0.0.1:7000 --proxy tcp://127.0.0.1:7003 tail geral",
             lines,
         )
-        self.assertTrue(all("--broker tcp://127.0.0.1:7000" in line for line in lines))
+        self.assertIn("twistd bulletin-client clocks --reference tcp://127.0.0.1:7005", lines)
+        self.assertTrue(all("tcp://127.0.0.1:70" in line for line in lines))
 
     def test_a_path_with_blanks_is_quoted(self):
         self.assertTrue(
