@@ -393,7 +393,9 @@ class Replica:
         admitted = self._admission.admit(broker, request, now)
         if isinstance(admitted, Refused):
             if admitted.refusal.code is Code.REPLICATED_FORBIDDEN:
-                self._notices.repeat("replicado", "a request that claims to be replication's was refused", now)
+                self._notices.repeat(
+                    "replicado", "a request that claims to be replication's was refused", now
+                )
             self._finished.append(Finished(admitted.caller, admitted.refusal))
         elif self.member is None or not self.brokers.accepting:
             refusal = admitted.caller.refusal(Code.NO_SERVERS, harmless=True)

@@ -16,6 +16,7 @@ from bulletin.roles.client.service import Client
 from bulletin.roles.client.show import Console, Human, Json, Show
 from bulletin.roles.role import StartError
 
+
 @provider(ILogObserver)
 def _silence(_event: LogEvent) -> None:
     """Write nothing."""

@@ -68,7 +68,19 @@ class ClocksTests(Commanded):
         self.assertEqual(len(lines), 5)
         self.assertEqual(
             lines[3].split(),
-            ["server1", "in", "step", "+1.234", "0.200", "1.500", "-500.000", "+31.5", "0.400", "1.3", "counted"],
+            [
+                "server1",
+                "in",
+                "step",
+                "+1.234",
+                "0.200",
+                "1.500",
+                "-500.000",
+                "+31.5",
+                "0.400",
+                "1.3",
+                "counted",
+            ],
         )
         self.assertNotIn("\x1b", "".join(lines))
         self.assertEqual(self.reference.asked, [ClocksRequest()])
