@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 import zmq
@@ -87,42 +87,19 @@ class Router(Guarded):
         return outcome
 
 
-class Dealer(Connection):
-    """Talks to one peer, or shares its messages out among several; never to one that is not connected.
+class Linked(Connection):
+    """A socket that connects, and can tell whether anybody is at the other end.
 
-    What was given to ZeroMQ is lost with the connection: whoever needs an answer sends again.
-
-    :param max_backlog: messages that wait here while no peer takes them; 0: `send` raises at once.
     :param linked: called with True when a peer has been reached (after the handshake), and with False as soon as the last is
         lost.  A peer that was killed is noticed at once; one that is stopped or cut off only by silence (see `Bounds`).
     """
 
-    socketType = zmq.DEALER
-    settings = ((zmq.IMMEDIATE, 1),)
-
     def __init__(
-        self,
-        transport: Transport,
-        *,
-        received: Callable[[list[bytes]], object],
-        connect: Iterable[str] = (),
-        turn_ended: Callable[[], object] | None = None,
-        bounds: Bounds = BETWEEN_ROLES,
-        identity: bytes | None = None,
-        max_backlog: int = 1000,
-        linked: Callable[[bool], object] | None = None,
+        self, transport: Transport, *, linked: Callable[[bool], object] | None, **arguments: Any
     ) -> None:
         self._linked = linked
         self._up: set[bytes] = set()
-        super().__init__(
-            transport,
-            connect=connect,
-            received=received,
-            turn_ended=turn_ended,
-            bounds=bounds,
-            identity=identity,
-            max_backlog=max_backlog,
-        )
+        super().__init__(transport, **arguments)
 
     def _before_endpoints(self) -> None:
         if self._linked is not None:
@@ -143,6 +120,42 @@ class Dealer(Connection):
     def connected(self) -> bool:
         """Whether a peer is connected, as far as is known; always False without ``linked``."""
         return bool(self._up)
+
+
+class Dealer(Linked):
+    """Talks to one peer, or shares its messages out among several; never to one that is not connected.
+
+    What was given to ZeroMQ is lost with the connection: whoever needs an answer sends again.
+
+    :param max_backlog: messages that wait here while no peer takes them; 0: `send` raises at once.
+    :param linked: see `Linked`.
+    """
+
+    socketType = zmq.DEALER
+    settings = ((zmq.IMMEDIATE, 1),)
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        received: Callable[[list[bytes]], object],
+        connect: Iterable[str] = (),
+        turn_ended: Callable[[], object] | None = None,
+        bounds: Bounds = BETWEEN_ROLES,
+        identity: bytes | None = None,
+        max_backlog: int = 1000,
+        linked: Callable[[bool], object] | None = None,
+    ) -> None:
+        super().__init__(
+            transport,
+            connect=connect,
+            received=received,
+            turn_ended=turn_ended,
+            bounds=bounds,
+            identity=identity,
+            max_backlog=max_backlog,
+            linked=linked,
+        )
 
     def send(self, *parts: bytes) -> None:
         """Send one message.
@@ -177,10 +190,12 @@ class Publisher(Connection):
         self.counters.sent += 1
 
 
-class Subscriber(Connection):
+class Subscriber(Linked):
     """Hears what is published under its topics, and under longer ones that begin like them: compare the topic.
 
     ``received(topic, body)`` is called for messages of exactly two frames; others are counted and dropped.
+
+    :param linked: see `Linked`.
     """
 
     socketType = zmq.SUB
@@ -193,9 +208,17 @@ class Subscriber(Connection):
         connect: Iterable[str] = (),
         turn_ended: Callable[[], object] | None = None,
         bounds: Bounds = BETWEEN_ROLES,
+        linked: Callable[[bool], object] | None = None,
     ) -> None:
         self._topics: set[bytes] = set()
-        super().__init__(transport, connect=connect, received=received, turn_ended=turn_ended, bounds=bounds)
+        super().__init__(
+            transport,
+            connect=connect,
+            received=received,
+            turn_ended=turn_ended,
+            bounds=bounds,
+            linked=linked,
+        )
 
     def messageReceived(self, parts: list[bytes]) -> None:
         """Hand a topic and a body on."""

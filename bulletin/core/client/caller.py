@@ -122,7 +122,7 @@ class Caller:
         assert session
         assert set(session) <= set("0123456789abcdef")
         assert brokers > 0
-        self._session = session
+        self.session = session
         self._brokers = brokers
         self._clock = clock
         self._broker = 0
@@ -139,7 +139,7 @@ class Caller:
     def next_id(self) -> str:
         """An id that no request had, for one that may have to be sent again by a later call or process."""
         self._number += 1
-        return f"{self._session}:{self._number}"
+        return f"{self.session}:{self._number}"
 
     def call(
         self,
@@ -160,7 +160,7 @@ class Caller:
         """
         self._number += 1
         number = self._number
-        request_id = f"{self._session}:{number}" if id is None else id
+        request_id = f"{self.session}:{number}" if id is None else id
         assert request_id not in self._calls, "a request is made once at a time"
         body = requests.write(request, clock=self._clock.tick(), timestamp=now.wall, id=request_id)
         refusal = requests.read(body).request if self._room() else Refusal(Code.OVERLOADED)

@@ -178,6 +178,15 @@ class Reader:
             else:
                 self.counters.foreign += 1
 
+    def exists(self, stream: Stream, seq: int, now: Instant) -> None:
+        """Somebody who must know says that a stream has a post of that number: whoever was told so when he posted it."""
+        self._now = now.monotonic
+        progress = self._streams.get(stream)
+        if progress is not None:
+            progress.exists(seq)
+            if progress.missing:
+                self._fetch(progress, GAP)
+
     def fetched(self, stream: Stream, outcome: Outcome, now: Instant) -> None:
         """What became of a :class:`Fetch`."""
         self._now = now.monotonic

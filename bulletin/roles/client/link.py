@@ -97,6 +97,7 @@ class Link:
         self._role = role
         self._heard: Callable[[Event], object] | None = None
         self._turn_ended: Callable[[], object] | None = None
+        self._linked: Callable[[int | None, bool], object] | None = None
         self._dealers: list[Dealer] = []
         self._subscriber: Subscriber | None = None
         self._waiting: dict[int, Callable[[Finished], object]] = {}
@@ -107,14 +108,17 @@ class Link:
         *,
         heard: Callable[[Event], object] | None = None,
         turn_ended: Callable[[], object] | None = None,
+        linked: Callable[[int | None, bool], object] | None = None,
     ) -> None:
         """Connect to the brokers; requests can be made.
 
         :param heard: gets what happens in the streams; see :class:`~bulletin.core.client.reader.Reader`.
         :param turn_ended: called whenever all that came in was told.
+        :param linked: called with a broker's number, or None for the proxies, and whether it is connected, when that changes.
         """
         self._heard = heard
         self._turn_ended = turn_ended
+        self._linked = linked
         role = self._role
         for number, endpoint in enumerate(self.reach.brokers):
             dealer = role.sockets.Dealer(
@@ -123,6 +127,7 @@ class Link:
                 received=partial(self._received, number),
                 turn_ended=self._carry_out,
                 max_backlog=BACKLOG,
+                linked=None if linked is None else partial(linked, number),
             )
             self._dealers.append(role.watch(f"broker {number}", dealer))
         role.every(TICK_SECONDS, self._tick)
@@ -193,6 +198,7 @@ class Link:
                 connect=self.reach.proxies,
                 received=self._published,
                 turn_ended=self._carry_out,
+                linked=None if self._linked is None else partial(self._linked, None),
             )
             self._subscriber = role.watch("publications", subscriber)
             self._subscriber.subscribe(HEADS_TOPIC)
@@ -206,6 +212,12 @@ class Link:
         assert self.reader is not None
         self._subscriber.unsubscribe(topic_of(stream.name))
         self.reader.leave(stream)
+
+    def exists(self, stream: Stream, seq: int) -> None:
+        """A post of a followed stream is known to be there: it is fetched if its publication does not come."""
+        if self.reader is not None:
+            self.reader.exists(stream, seq, self._role.now())
+            self._carry_out()
 
     def _received(self, broker: int, parts: list[bytes]) -> None:
         if len(parts) == 1:

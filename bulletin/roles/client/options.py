@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TextIO
 
 import attrs
 
@@ -146,6 +146,10 @@ class CommandOptions(SpokenOptions):
             return Mistake(N_("it takes {wanted}, and was given none"), wanted=wanted)
         return Mistake(N_("it takes {wanted}, and was given {given}"), wanted=wanted, given=given)
 
+    def wants_user(self) -> bool:
+        """Whether ``--user`` must be given."""
+        return self.needs_user
+
     def check(self) -> None:
         """Whether its own options go together."""
         if self.get("since") is not None and self.get("before") is not None:
@@ -158,6 +162,19 @@ class CommandOptions(SpokenOptions):
             yield str(self.parent.subCommand)
             yield options
         yield from map(self.language.say, self.arguments)
+
+
+class Interactive(CommandOptions):
+    """Talk: a session to type in."""
+
+    longdesc = N_(
+        "Talks with the board: posts what is typed, shows what others post; /help lists its commands.  Where "
+        "standard input is no terminal, each of its lines is carried out in order, and --user must be given."
+    )
+
+    def wants_user(self) -> bool:
+        """A person at a terminal can be asked."""
+        return not (is_terminal(sys.stdin) and is_terminal(sys.stdout))
 
 
 class Login(CommandOptions):
@@ -291,7 +308,10 @@ class Clocks(CommandOptions):
             raise Mistake(N_("--once and --watch exclude each other"))
 
 
+INTERACTIVE: Final = "interactive"
+
 COMMANDS: Final[tuple[tuple[str, type[CommandOptions], str], ...]] = (
+    (INTERACTIVE, Interactive, N_("Talk: a session to type in.")),
     ("login", Login, N_("USER: register a user, or greet one.")),
     ("users", Users, N_("List the users.")),
     ("channels", Channels, N_("List the channels.")),
@@ -360,10 +380,12 @@ class Options(SpokenOptions):
         if self["lang"] is None:
             self["lang"] = self.language.code
         self.language = Language(self["lang"])
-        if self.command.needs_user and self["user"] is None:
+        if self.command.wants_user() and self["user"] is None:
             raise Mistake(
                 N_("for {command}, --user NAME (or BULLETIN_USER) is needed"), command=self.subCommand
             )
+        if self.subCommand == INTERACTIVE and self["json"]:
+            raise Mistake(N_("{command} takes no --json: tail and history do"), command=INTERACTIVE)
         if self.parent is not None:
             stay_in_foreground(self.parent)
 
@@ -375,6 +397,15 @@ def stay_in_foreground(twistd: Any) -> None:
     twistd["pidfile"] = ""
     if not (twistd["logfile"] or twistd["logger"] or twistd["syslog"]):
         twistd["logger"] = "bulletin.roles.client.process.silent_log"
+
+
+def is_terminal(file: TextIO | None) -> bool:
+    """Whether a person can be at the other end of this, at a terminal that can place its cursor."""
+    try:
+        capable = os.environ.get("TERM", "").lower() not in {"", "dumb", "unknown"}
+        return file is not None and file.isatty() and capable
+    except ValueError:  # it is closed
+        return False
 
 
 def text_of_stdin() -> str:

@@ -10,8 +10,9 @@ from zope.interface import provider
 
 from bulletin.roles import ending
 from bulletin.roles.client.commands import COMMANDS, PATIENT
+from bulletin.roles.client.interactive.service import AtTerminal, Scripted, Setting, choose_reactor
 from bulletin.roles.client.link import Reach
-from bulletin.roles.client.options import WRONG_USAGE, Options
+from bulletin.roles.client.options import INTERACTIVE, WRONG_USAGE, Options, is_terminal
 from bulletin.roles.client.service import Client
 from bulletin.roles.client.show import Console, Human, Json, Show
 from bulletin.roles.role import StartError
@@ -83,6 +84,8 @@ class Foreground(MultiService):
 def makeService(options: Options) -> Foreground:
     """The service of one command."""
     console = standard_console()
+    if options.subCommand == INTERACTIVE:
+        return _interactive(options, console)
     show: Show = (Json if options["json"] else Human)(console, options.language)
     assert options.subCommand is not None
     command = COMMANDS[options.subCommand]
@@ -95,4 +98,24 @@ def makeService(options: Options) -> Foreground:
         patient=options.subCommand in PATIENT,
     )
     client.setServiceParent(foreground)
+    return foreground
+
+
+def _interactive(options: Options, console: Console) -> Foreground:
+    """The service of a session; at a terminal it needs a reactor of its own."""
+    terminal = is_terminal(sys.__stdin__) and is_terminal(sys.__stdout__)
+    mistake = choose_reactor() if terminal else None
+    if mistake is not None:
+        ending.say(options.language.say(mistake))
+        raise SystemExit(WRONG_USAGE)
+    foreground = Foreground()
+    setting = Setting(
+        Reach(options["broker"], options["proxy"], options["timeout"]),
+        options["user"],
+        options.language,
+        console,
+        os.environ,
+    )
+    session = (AtTerminal if terminal else Scripted)(setting, foreground.ended)
+    session.setServiceParent(foreground)
     return foreground

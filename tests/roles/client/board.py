@@ -167,8 +167,9 @@ class MemorySockets:
 
 
 class MemoryDealer:
-    def __init__(self, sockets, *, connect, received, turn_ended, max_backlog):
+    def __init__(self, sockets, *, connect, received, turn_ended, max_backlog, linked=None):
         (self.endpoint,) = connect
+        self.linked = linked
         self.bound = ()
         self.counters = Counters()
         self._sockets, self._received, self._turn_ended = sockets, received, turn_ended
@@ -192,8 +193,9 @@ class MemoryDealer:
 
 
 class MemorySubscriber:
-    def __init__(self, *, connect, received, turn_ended):
+    def __init__(self, *, connect, received, turn_ended, linked=None):
         self.connected = connect
+        self.linked = linked
         self.bound = ()
         self.counters = Counters()
         self.topics = []
@@ -201,6 +203,9 @@ class MemorySubscriber:
 
     def subscribe(self, topic):
         self.topics.append(topic)
+
+    def unsubscribe(self, topic):
+        self.topics.remove(topic)
 
     def deliver(self, publications):
         for topic, body in publications:
