@@ -242,16 +242,23 @@ def campaign(folder, *, count, rate, seconds, seed):
 
 def wait_for_readers(bots, stored):
     """Until each bot has read its channels to their ends."""
-    vain = []
-    for bot in bots:
-        there = sum(
+    behind = {
+        bot: sum(
             len(stored[stream]) - lines[0]["seq"]
             for stream, lines in bot.account()["began"].items()
             if stream[0] == "channel"
         )
-        at_the_ends = f"{bot.name}: its reader is at the ends"
-        vain += until(lambda bot=bot, there=there: (bot.metric("read_total") or 0) >= there, at_the_ends)
-    return vain
+        for bot in bots
+    }
+
+    def at_the_ends():
+        for bot, there in list(behind.items()):
+            if (bot.metric("read_total") or 0) >= there:
+                del behind[bot]
+        return not behind
+
+    vain = until(at_the_ends, "every reader is at the ends")
+    return vain and [f"{sentence}, but {', '.join(bot.name for bot in behind)}" for sentence in vain]
 
 
 def figures_of(bots, stored, kills, leaders, seconds):

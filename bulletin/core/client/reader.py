@@ -276,8 +276,7 @@ class Reader:
             if post.seq >= progress.next:
                 if post.seq > progress.next:
                     progress.skip_to(post.seq)
-                progress.drop(post.seq)
-                self.counters.healed += 1
+                self.counters.healed += progress.drop(post.seq) is None
                 self._deliver(progress, post)
         if more:
             progress.exists(progress.next)

@@ -22,7 +22,7 @@ from bulletin.core.client.reader import (
 from bulletin.core.client.streams import BUFFER_BYTES_MAX, BUFFER_POSTS_MAX, REMEMBERED, Stream
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
-from bulletin.core.limits import MESSAGE_BYTES_MAX
+from bulletin.core.limits import MESSAGE_BYTES_MAX, PAGE_POSTS_MAX
 from bulletin.core.wire.publications import (
     HEADS_TOPIC,
     Head,
@@ -252,6 +252,17 @@ class Following(SynchronousTestCase):
         self.bench.settle()
         self.assertEqual(self.bench.seqs(), [1, 2, 3, 4, 5, 6])
         self.assertEqual(self.bench.reader.counters.healed, 3)
+
+    def test_many_small_gaps(self):
+        """A page is for all gaps that it reaches, not for the first alone: else a busy stream is never read to its end."""
+        new = self.bench.write(3000)
+        for each in new:
+            if each.seq % 3:
+                self.bench.tell(each)
+        self.bench.pass_time(GAP + 0.05)
+        self.assertLessEqual(self.bench.settle(), 3000 / PAGE_POSTS_MAX + 1)
+        self.assertEqual(self.bench.seqs(), list(range(1, 3001)))
+        self.assertLess(self.bench.reader.counters.healed, 3000)
 
     def test_lost_last_post(self):
         """The last post was lost: the head beacon tells."""
