@@ -19,7 +19,7 @@ from txzmq import ZmqConnection, ZmqEndpoint, ZmqEndpointType, ZmqFactory
 from bulletin.core.limits import MIB
 from bulletin.transport.binding import OwnPath, bind
 from bulletin.transport.bounds import BETWEEN_ROLES, Bounds
-from bulletin.transport.endpoints import EndpointError
+from bulletin.transport.endpoints import EndpointError, has_name
 from bulletin.transport.rate_limit import RateLimitedLog
 from bulletin.transport.traffic import Counters, Full
 
@@ -39,6 +39,12 @@ CONNECT_MILLISECONDS: Final = 2000
 KEEPALIVES: Final = 3
 """Unanswered questions of TCP after which a peer is gone."""
 
+PLAIN_THREAD: Final = 1
+NAMES_THREAD: Final = 2
+"""ZeroMQ's I/O threads, as bits of its affinity.  It looks names up on the thread of the socket that connects, and while a name
+server does not answer that thread does nothing else.  So whoever connects by a name has a thread apart, and servers that know
+each other by addresses go on."""
+
 PAUSE_AFTER_ERROR: Final = 0.1
 """Seconds until a socket is read again after an error that should not be."""
 
@@ -51,6 +57,7 @@ class Transport(ZmqFactory):
     :param reactor: in place of the global one, in tests.
     """
 
+    ioThreads = 2
     lingerPeriod = 250
     """Milliseconds for which closing waits, blocking, for what is not yet sent.  The last resort, not a drain."""
 
@@ -153,7 +160,10 @@ class Connection(ZmqConnection):
         self._take = self.socket.recv
         self._put = super(zmq.Socket, self.socket).send  # type: ignore[misc]  # the compiled class's own, twice as fast
         try:
-            self._set_options(ipv6=any("[" in endpoint for endpoint in (*listen, *connect)))
+            self._set_options(
+                ipv6=any("[" in endpoint for endpoint in (*listen, *connect)),
+                thread=NAMES_THREAD if any(map(has_name, connect)) else PLAIN_THREAD,
+            )
             self._before_endpoints()
             for endpoint in listen:
                 self._listen(endpoint)
@@ -165,7 +175,7 @@ class Connection(ZmqConnection):
         self._open = True
         self._again()
 
-    def _set_options(self, *, ipv6: bool) -> None:
+    def _set_options(self, *, ipv6: bool, thread: int) -> None:
         """Everything but marks and subscriptions has no effect on endpoints that are there already."""
         bounds, sock = self.bounds, self.socket
         for option, value in (
@@ -181,6 +191,7 @@ class Connection(ZmqConnection):
             (zmq.BACKLOG, bounds.accept_queue),
             (zmq.CONNECT_TIMEOUT, CONNECT_MILLISECONDS),
             (zmq.IPV6, int(ipv6)),
+            (zmq.AFFINITY, thread),
             *self.settings,
         ):
             sock.set(option, value)

@@ -74,6 +74,12 @@ def host_of(endpoint: str) -> str | None:
     return endpoint[len(TCP) :].rpartition(":")[0] if endpoint.startswith(TCP) else None
 
 
+def has_name(endpoint: str) -> bool:
+    """Whether a checked endpoint has a host's name in it, which must be looked up, and not an address."""
+    host = host_of(endpoint)
+    return host is not None and not _is_wildcard(host) and not _is_address(host.strip("[]"))
+
+
 def parse_host_port(text: str, *, listen: bool) -> tuple[str, int]:
     """Check ``HOST:PORT``, an IPv6 address in brackets.
 

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.transport.endpoints import (
     ENDPOINTS_MAX,
     EndpointError,
+    has_name,
     host_of,
     is_wildcard,
     parse_endpoint,
@@ -170,6 +171,12 @@ class Ports(SynchronousTestCase):
             ("ipc://peers:0", "ipc://peers:0"),
         ):
             self.assertEqual(with_port(endpoint, "tcp://0.0.0.0:4321"), expected)
+
+    def test_names_and_addresses(self):
+        for endpoint in ("tcp://servidor:1", "tcp://localhost:1", "tcp://a.example.:1"):
+            self.assertTrue(has_name(endpoint), endpoint)
+        for endpoint in ("tcp://10.0.0.1:1", "tcp://[::1]:1", "tcp://*:1", "ipc://servidor:1"):
+            self.assertFalse(has_name(endpoint), endpoint)
 
     def test_hosts(self):
         for endpoint, host in (("tcp://[::1]:5", "[::1]"), ("tcp://*:5", "*"), ("ipc://a:5", None)):
