@@ -57,15 +57,19 @@ stop() {
     board=
 }
 
+# What an earlier build left behind must not be installed.
+mkdir -p build/lib/bulletin && echo > build/lib/bulletin/of_yesterday.py
 start
 installed=$(cd / && "$OLDPWD"/.venv/bin/twistd --help | grep -c 'bulletin-')
 listed=$(grep -c '^    "bulletin-' twisted/plugins/bulletin_plugins.py)
 [ "$installed" = "$listed" ] || fail "the installed package has $installed of $listed commands"
 (cd / && "$OLDPWD"/.venv/bin/python - <<'END') || fail "a module is missing from the installed package"
-import importlib, pkgutil, bulletin
+import gettext, importlib.resources, importlib.util, pkgutil, bulletin
 for module in pkgutil.walk_packages(bulletin.__path__, "bulletin."):
     importlib.import_module(module.name)
 assert "site-packages" in bulletin.__file__, bulletin.__file__
+assert importlib.util.find_spec("bulletin.of_yesterday") is None, "build/ was installed"
+assert gettext.translation("bulletin", importlib.resources.files("bulletin") / "locale", ["pt_BR"])
 END
 
 client create geral > /dev/null || fail "no channel"
