@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 
-from bulletin.core.client.caller import Caller, Finished, Unreachable
+from bulletin.core.client.caller import RESEND, Caller, Finished, Unreachable
 from bulletin.core.client.reader import Event, Reader
 from bulletin.core.client.streams import Stream
 from bulletin.core.clocks.lamport import LamportClock
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 TICK_SECONDS: Final = 0.025
 
 SESSION_BYTES: Final = 8
+
+ANSWER_SECONDS: Final = 5.0
+"""Within these a broker answers everything, if only that nobody knows."""
 
 BACKLOG: Final = 256
 """Requests that wait for a connection to one broker; what is above is sent again when its turn comes."""
@@ -138,11 +141,13 @@ class Link:
         self._heard = None
 
     def silent(self) -> tuple[str, ...]:
-        """The brokers' endpoints where somebody took requests and answered none."""
+        """The brokers' endpoints where somebody took requests and answered none, in a time in which a broker would have."""
         return tuple(
             endpoint
-            for endpoint, dealer in zip(self.reach.brokers, self._dealers, strict=True)
-            if dealer.counters.sent and not dealer.counters.received
+            for number, (endpoint, dealer) in enumerate(zip(self.reach.brokers, self._dealers, strict=True))
+            if self.reach.timeout >= ANSWER_SECONDS + RESEND * number
+            and dealer.counters.sent
+            and not dealer.counters.received
         )
 
     async def ask(

@@ -66,8 +66,7 @@ class Foreground(MultiService):
     def _begin(self) -> None:
         try:
             super().startService()
-        except StartError as error:
-            ending.say(str(error))
+        except StartError:  # which has been said
             self.ended(WRONG_USAGE)
 
     def ended(self, status: int) -> None:

@@ -1,5 +1,6 @@
 """The client as a real process, against a board in this one: statuses, outputs, and what it leaves behind."""
 
+import io
 import json
 import os
 import sys
@@ -10,11 +11,16 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
+from twisted.internet.testing import MemoryReactorClock
 
 from bulletin.core.errors import Code, Refusal
+from bulletin.roles import ending
 from bulletin.roles.client.process import Foreground
+from bulletin.roles.role import Role
+from bulletin.transport.endpoints import EndpointError
 from bulletin.transport.sockets import Publisher, Router
 from tests.roles.client.board import FakeBoard
+from tests.roles.test_process import NO_SOCKETS
 from tests.transport.loopback import Loopback
 
 TWISTD = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
@@ -197,3 +203,20 @@ class Ending(Loopback):
         self.assertEqual(len(fake.waiting), 1)
         foreground.leave()
         self.assertEqual(left, [3])
+
+    def test_what_cannot_start_is_said_once(self):
+        class Refused(Role):
+            label = "client"
+
+            def open(self):
+                raise EndpointError("there is no such network interface")
+
+        self.patch(sys, "__stderr__", io.StringIO())
+        self.patch(ending, "stop_on_signals", lambda reactor: None)  # they are this process's
+        clock = MemoryReactorClock()
+        foreground = Foreground(clock)
+        Refused(sockets=NO_SOCKETS, reactor=clock).setServiceParent(foreground)
+        foreground.startService()
+        clock.run()
+        self.assertEqual(sys.__stderr__.getvalue(), "client: there is no such network interface.\n")
+        self.assertEqual(foreground.status, 2)
