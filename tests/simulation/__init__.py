@@ -9,6 +9,7 @@
 ``faults.py``       which faults a seed draws, and when they strike
 ``cluster.py``      all of it, and the two phases: faults, then healing
 ``checkers/``       what must hold, one promise a file, checked after every event
+``clocks.py``       the physical clocks, in a world of their own
 ``__main__.py``     campaigns: ``python -m tests.simulation --seeds 0:1000``
 ==================  ==========================================================================
 
