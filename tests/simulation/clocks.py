@@ -36,6 +36,8 @@ REFERENCE_TICK = 0.25
 STAMPS_EVERY = 0.2
 GRACE = 10.0
 """Seconds after a start of anything in which clocks need not agree yet."""
+FAR = 6.0
+"""Seconds that the board's time may be from true time: as far as honest machines' clocks are at most, and drift."""
 SHARE_INSIDE = 0.999
 DISAGREEMENT_ON_A_LAN = 0.010
 ROUNDING = 2e-6
@@ -176,6 +178,9 @@ class Server:
         if bound is None:
             world.counts["never synchronised"] += 1
             return
+        assert abs(board - WALL - world.time.now) <= FAR, (
+            f"the board's time is {board - WALL - world.time.now} s off"
+        )
         world.counts["stamps"] += 1
         error = abs(time - board)
         if error > bound + ROUNDING:

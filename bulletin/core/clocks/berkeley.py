@@ -38,19 +38,20 @@ class Reading:
 
     :param name: whose; None: the coordinator's own.
     :param offset: how far it is ahead of the coordinator's, in seconds.
-    :param in_step: whether it was in step with the board before.
+    :param settled: whether it was ever set after the board's time; if not, it is a newcomer's.
     """
 
     name: str | None
     offset: float
-    in_step: bool
+    settled: bool
 
 
 @attrs.frozen
 class Average:
     """What a round makes of the readings.
 
-    :param offset: of the average, from the coordinator's clock, in seconds.
+    :param offset: of the average, from the coordinator's clock, in seconds.  Newcomers do not move it, where there are
+        others: else each restart of the coordinator would move the time of a board that runs.
     :param counted: the names in the set; None among them is the coordinator.
     :param spread: how far the clocks of the set differ, in seconds.
     """
@@ -63,8 +64,8 @@ class Average:
 def fault_tolerant_average(readings: Iterable[Reading], gamma: float = GAMMA) -> Average:
     """The average of the largest set of clocks within ``gamma`` of each other.
 
-    Of several such sets the one counts that has more clocks that were in step with the board before (so that a
-    coordinator that has just started follows a board that runs), then the one with the coordinator, then the closest.
+    Of several such sets the one counts that has fewer newcomers (so that a coordinator that has just started follows a
+    board that runs), then the one with the coordinator, then the closest.
 
     :param readings: at least one.
     :raises ValueError: there is none.
@@ -73,11 +74,11 @@ def fault_tolerant_average(readings: Iterable[Reading], gamma: float = GAMMA) ->
     if not ordered:
         raise ValueError("there is no clock to take the average of")
     best = max(_windows(ordered, gamma), key=_rank)
-    offsets = [reading.offset for reading in best]
+    offsets = [reading.offset for reading in best if reading.settled] or [reading.offset for reading in best]
     return Average(
         offset=sum(offsets) / len(offsets),
         counted=frozenset(reading.name for reading in best),
-        spread=offsets[-1] - offsets[0],
+        spread=best[-1].offset - best[0].offset,
     )
 
 
@@ -94,7 +95,7 @@ def _rank(window: Sequence[Reading]) -> tuple[int, int, bool, float, float, floa
     low, high = window[0].offset, window[-1].offset
     return (
         len(window),
-        sum(reading.in_step for reading in window),
+        sum(reading.settled for reading in window),
         any(reading.name is None for reading in window),
         low - high,
         -abs(low + high),

@@ -276,7 +276,7 @@ class Rounds:
 
     def _adjust(self, routes: dict[str, Route], trips: dict[str, RoundTrip], now: Instant) -> None:
         """Take the average, steer the board's time by it, and tell each server how far it is from that."""
-        own = Reading(None, 0.0, in_step=self.clock.state(now) is State.IN_STEP)
+        own = Reading(None, 0.0, settled=self.clock.state(now) is not State.NEVER)
         votes = [self._reading(name, trip) for name, trip in trips.items() if self._known[name].votes]
         average = fault_tolerant_average([own, *votes])
         jumped = self.clock.steer(average.offset, now)
@@ -294,7 +294,7 @@ class Rounds:
 
     def _reading(self, name: str, trip: RoundTrip) -> Reading:
         answer = self._known[name].answer
-        return Reading(name, trip.offset, in_step=answer is not None and answer.state is State.IN_STEP)
+        return Reading(name, trip.offset, settled=answer is not None and answer.state is not State.NEVER)
 
     def _judge(self, trips: dict[str, RoundTrip], average: Average) -> None:
         for name, trip in trips.items():

@@ -4,10 +4,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.clocks.berkeley import GAMMA, Reading, fault_tolerant_average
 
 
-def average(own_in_step=True, /, **offsets):
-    """Of the coordinator's own clock and others, which are in step unless their name begins with ``new``."""
+def average(own_settled=True, /, **offsets):
+    """Of the coordinator's own clock and others, which are settled unless their name begins with ``new``."""
     others = [Reading(name, offset, not name.startswith("new")) for name, offset in offsets.items()]
-    return fault_tolerant_average([Reading(None, 0.0, own_in_step), *others])
+    return fault_tolerant_average([Reading(None, 0.0, own_settled), *others])
 
 
 class AverageTests(SynchronousTestCase):
@@ -42,6 +42,12 @@ class AverageTests(SynchronousTestCase):
     def test_but_one_that_has_just_started_follows_the_board_that_runs(self):
         self.assertEqual(average(False, a=9.0).offset, 9.0)
         self.assertEqual(average(False, newa=9.0).offset, 0.0)
+
+    def test_newcomers_do_not_move_it(self):
+        self.assertAlmostEqual(average(a=0.02, newb=0.09).offset, 0.01)
+        self.assertAlmostEqual(average(False, a=0.05, b=0.05).offset, 0.05)
+        self.assertAlmostEqual(average(False, newa=0.05).offset, 0.025)
+        self.assertEqual(average(a=0.02, newb=0.09).counted, {None, "a", "newb"})
 
     def test_gamma_is_the_largest_difference(self):
         self.assertEqual(average(a=GAMMA).counted, {None, "a"})

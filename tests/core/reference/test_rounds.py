@@ -129,7 +129,9 @@ class RoundTests(Case):
 
     def test_the_first_average_is_jumped_to_and_the_later_ones_are_steered_to(self):
         self.hear(a=0.04, b=0.04, c=0.04)
+        self.states = dict.fromkeys("abc", State.NEVER)
         adjustments = self.round(GATHERING)
+        self.states.clear()
         self.assertAlmostEqual(self.board(), 0.03, 5)
         self.assertAlmostEqual(adjustments["a"].difference, -0.01, 5)
         source = adjustments["a"].source
