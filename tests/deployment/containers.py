@@ -226,12 +226,12 @@ class Project:
         for container in self.containers:
             container.write_hosts(names)
 
-    def run(self, name, *command, **environment):
-        """As ``docker compose run --rm``: what it writes to standard output."""
-        container = self.container(name, command=list(command), environment=environment)
+    def run(self, name, *command, typed="", **environment):
+        """As ``docker compose run --rm -T``, with the service's own command if none is given: its standard output."""
+        container = self.container(name, command=list(command) or None, environment=environment)
         try:
-            container.start(stdout=subprocess.PIPE)
-            out, _ = container.process.communicate(timeout=120)
+            container.start(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            out, _ = container.process.communicate(typed.encode(), timeout=120)
         finally:
             container.process.poll() is None and container.process.kill()
             container.remove()

@@ -68,8 +68,10 @@ class RunTests(SynchronousTestCase):
         servers = self.up()
         names = {"servidor-1", "servidor-2", "servidor-3"}
         self.assertEqual({self.name_of(server) for server in servers}, names)
-        self.project.run("cliente", "create", "geral", BULLETIN_USER="ana")
-        self.assertEqual(self.post("um"), 1)
+        said = self.project.run(
+            "cliente", typed="/create geral\num\n", BULLETIN_USER="ana", BULLETIN_LANG="en"
+        )
+        self.assertRegex(said, r"^geral #1 .* ana: um\n$")
 
         victim = random.Random(1).choice(servers)
         victim.kill()
