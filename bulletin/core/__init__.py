@@ -4,6 +4,7 @@ Everything here is values in, values out.  Time comes in as an :class:`~bulletin
 randomness as bytes or a seeded generator; nothing here imports Twisted, ZeroMQ, SQLite, threads or a clock, so any
 run can be repeated exactly.  Layers, each importing only what is below it::
 
+                               bot         what a client that keeps itself busy does next
     server  broker  reference  client      each role's logic, one value machine each
     wire                                   values <-> frames
     raft  board                            the ordered log's engine; the replicated state machine

@@ -22,7 +22,7 @@ class BotsTests(SynchronousTestCase):
 
     def test_each_bots_account_is_the_historys(self):
         with tempfile.TemporaryDirectory(prefix="bulletin-bots-") as folder:
-            figures, broken = campaign(Path(folder), count=2, rate=10.0, seconds=6.0, seed=3)
+            figures, broken = campaign(Path(folder), count=2, rate=10.0, seconds=4.0, seed=3)
         self.assertEqual(broken, [])
         self.assertGreater(figures["acknowledged"], 0)
         self.assertEqual(figures["acknowledged"], figures["stored"])

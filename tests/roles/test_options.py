@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.roles.options import (
     DIRECTORY,
+    FILE,
     FLAG,
     HOST_PORT,
     HTTP,
@@ -57,7 +58,24 @@ def parse(*arguments, cls=Example, **environment):
     return options
 
 
+class Written(RoleOptions):
+    table = (Option("journal", FILE, "a file"),)
+
+
 class Values(SynchronousTestCase):
+    def test_files(self):
+        """A file need not be there; its directory must."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.assertEqual(
+            parse("--journal", str(folder / "a"), cls=Written)["journal"], folder.absolute() / "a"
+        )
+        for wrong in (folder, folder / "none" / "a", "", "a\0"):
+            with self.assertRaisesRegex(
+                usage.UsageError, "^--journal: .* is (a directory, or in none|no file)\\.$"
+            ):
+                parse("--journal", str(wrong), cls=Written)
+
     def test_defaults_are_parsed_like_what_a_user_gives(self):
         options = parse()
         self.assertEqual(options["clients"], ("tcp://127.0.0.1:0",))

@@ -7,6 +7,7 @@ import attrs
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Refusal
+from bulletin.core.limits import CLOCK_MAX
 from bulletin.core.wire import replies, requests
 from bulletin.core.wire.operations import BY_NAME, Operation
 
@@ -126,6 +127,7 @@ class Caller:
         self._brokers = brokers
         self._clock = clock
         self._broker = 0
+        self._in_step = False
         self._number = 0
         self._calls: dict[str, _Call] = {}
         self._ids: dict[int, str] = {}
@@ -195,9 +197,9 @@ class Caller:
         except Refusal:
             self.counters.malformed += 1
             return
-        self._clock.receive(received.clock)
         request_id = received.heading.id
         call = self._calls.get(request_id) if request_id is not None else None
+        self._merge(received.clock, answer=call is not None)
         if call is None or request_id is None:
             self.counters.stray += 1
             return
@@ -230,6 +232,18 @@ class Caller:
         self._sends.clear()
         self._finished.clear()
         return ready
+
+    def _merge(self, clock: int | None, *, answer: bool) -> None:
+        """Merge a reply's clock.
+
+        The first answer's is taken as it is: a board that has run for an hour is further ahead of a new process than what is
+        merged otherwise, and the process's clock would never follow it.  (Unless it is one that could not be counted on from.)
+        """
+        if answer and not self._in_step and clock is not None and clock < CLOCK_MAX // 2:
+            self._in_step = True
+            self._clock.restore(clock)
+        else:
+            self._clock.receive(clock)
 
     def _room(self) -> bool:
         return len(self._calls) < CALLS_MAX

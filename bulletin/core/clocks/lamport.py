@@ -35,5 +35,8 @@ class LamportClock:
             self._value = clock
 
     def restore(self, value: int) -> None:
-        """Continue from a clock of one's own past (the log, the tables); never goes back, and jumps as far as needed."""
+        """Continue from a clock of one's own past (the log, the tables), or, as a new client, from the board's.
+
+        Never goes back, and jumps as far as needed.
+        """
         self._value = max(self._value, value)

@@ -7,6 +7,7 @@ from bulletin.core.client.caller import CALLS_MAX, RESEND, Caller, Finished, Unr
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Reason, Refusal
+from bulletin.core.limits import CLOCK_MAX
 from bulletin.core.wire import replies, requests
 from bulletin.core.wire.replies import ChannelCreated, LoggedIn, Posted, Receipt
 from bulletin.core.wire.requests import CreateChannel, Login, Publish
@@ -114,6 +115,27 @@ class Answered(SynchronousTestCase):
         bench.answer(clock=41)
         bench.call()
         self.assertEqual(requests.read(bench.sent[-1][1]).clock, 42)
+
+    def test_clock_of_an_old_board(self):
+        """The first answer's is taken however far ahead it is; later ones, and what answers nothing, only so far."""
+        bench = Bench()
+        bench.call()
+        body = bench.sent[-1][1]
+        stray = requests.write(Login("ana"), clock=1, timestamp=WALL, id="other")
+        bench.answer(clock=2**40, body=stray)
+        self.assertEqual(bench.clock.value, 1)
+        bench.answer(clock=2**30, body=body)
+        self.assertEqual(bench.clock.value, 2**30)
+        bench.call()
+        bench.answer(clock=2**40)
+        self.assertEqual(bench.clock.value, 2**30 + 1)
+
+    def test_clock_that_leaves_no_room(self):
+        """The largest legal clock, taken, would have the next request refused."""
+        bench = Bench()
+        bench.call()
+        bench.answer(clock=CLOCK_MAX)
+        self.assertEqual(bench.clock.value, 1)
 
     def test_in_any_order(self):
         """Replies are matched by their ids."""
