@@ -150,6 +150,13 @@ def real(minimum: float, maximum: float) -> Kind:
     return Kind(parse)
 
 
+CLOCK_OFFSET: Final = real(-1e9, 1e9)
+"""Seconds that a server's clock is wrong by, on purpose."""
+
+CLOCK_DRIFT: Final = real(-1e6, 1e6)
+"""Microseconds a second by which it goes wrong, on purpose."""
+
+
 def choice(*words: str) -> Kind:
     """One of a few words."""
 

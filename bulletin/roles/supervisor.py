@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from bulletin.roles import ending
 from bulletin.roles.notify import Notifier
 from bulletin.roles.options import DIRECTORY, Mistake, Option, RoleOptions, integer
-from bulletin.roles.supervision import logs
+from bulletin.roles.supervision import logs, skews
 from bulletin.roles.supervision.layout import (
     BASE_PORT,
     HOST,
@@ -60,12 +60,14 @@ class Setting:
     :param founded: how many servers, and the broker's port.
     :param http_base_port: the port of the first role's health page, or None for any free ones.
     :param command: how twistd is typed in another terminal.
+    :param skews: options that make some servers' clocks wrong, by the servers' numbers.
     """
 
     directory: Path
     founded: Founded
     http_base_port: int | None
     command: str
+    skews: Mapping[int, tuple[str, ...]] = attrs.field(factory=dict)
 
 
 class Options(RoleOptions):
@@ -83,6 +85,16 @@ class Options(RoleOptions):
             "http-base-port",
             integer(1, 65_535),
             "the port of the broker's health page; the others' follow it; any free ones if not given",
+        ),
+        Option(
+            "clock-offset",
+            skews.CLOCK_OFFSETS,
+            "seconds that some servers' clocks are wrong by, to try that: 2=5,3=-3",
+        ),
+        Option(
+            "clock-drift",
+            skews.CLOCK_DRIFTS,
+            "microseconds a second by which some servers' clocks go wrong, to try that: 2=200",
         ),
     )
 
@@ -104,6 +116,8 @@ class Options(RoleOptions):
                 f"the board in {self['data']} was founded with --servers {before.servers} --base-port "
                 f"{before.base_port}, which its servers know each other by; give these, or none, or another --data"
             )
+        for values in (self["clock-offset"], self["clock-drift"]):
+            skews.check(values or {}, self.founded.servers)
         self._check_ports()
 
     def postOptions(self) -> None:
@@ -127,7 +141,9 @@ class Options(RoleOptions):
         """What was asked for."""
         virtual = sys.prefix != sys.base_prefix
         command = typed_command(sys.argv[0], Path.cwd(), os.environ, virtual=virtual)
-        return Setting(self["data"], self.founded, self["http-base-port"], command)
+        offsets, drifts = self["clock-offset"] or {}, self["clock-drift"] or {}
+        wrong = {number: skews.options(number, offsets, drifts) for number in {*offsets, *drifts}}
+        return Setting(self["data"], self.founded, self["http-base-port"], command, wrong)
 
     def _check_ports(self) -> None:
         """See that all ports are there to be used, before anything starts."""
@@ -204,7 +220,8 @@ class Board(Service):
         if self._ask is None:
             self._ask = Probe(self._reactor).ask
         remember(setting.directory, setting.founded)
-        roles = lay_out(setting.directory, setting.founded.servers, setting.founded.base_port)
+        founded = setting.founded
+        roles = lay_out(setting.directory, founded.servers, founded.base_port, setting.skews)
         self._roles: dict[str, Role] = {role.name: role for role in roles}
         self._http_ports = HttpPorts(self._roles, setting.http_base_port)
         self._processes = self._make_processes(

@@ -195,6 +195,26 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options.founded, Founded(3, self.base))
         self.assertIsInstance(makeService(options), Board)
 
+    def test_clocks_that_are_wrong_on_purpose(self):
+        setting = self.parse_here("--clock-offset", "2=5,3=-0.25", "--clock-drift", "2=200").setting()
+        self.assertEqual(
+            setting.skews,
+            {2: ("--clock-offset", "5.0", "--clock-drift", "200.0"), 3: ("--clock-offset", "-0.25")},
+        )
+
+    def test_clocks_of_no_server(self):
+        for given, why in (
+            ("4=1", "There is no server 4: this board has 3"),
+            ("5", "'5' is no server's number with a value, such as 2=5"),
+            ("=5", "'=5' is no server's number"),
+            ("0=5", "'0=5' is no server's number"),
+            ("x=5", "'x=5' is no server's number"),
+            ("2=5,", "is no server's number"),
+            ("2=1,2=2", "server 2 has two values"),
+            ("2=soon", "'soon' is not a number from"),
+        ):
+            self.assertIn(why, self.refused("--base-port", str(self.base), "--clock-offset", given))
+
     def test_a_directory_in_use(self):
         self.parse_here()
         self.assertIn("in use by another process", self.refused("--base-port", str(self.base)))

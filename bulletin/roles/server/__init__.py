@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bulletin.core.limits import MEMBERS_MAX
 from bulletin.roles.options import (
+    CLOCK_DRIFT,
+    CLOCK_OFFSET,
     DIRECTORY,
     HTTP,
     NAME,
@@ -36,7 +38,6 @@ from bulletin.roles.options import (
     endpoint,
     endpoints,
     integer,
-    real,
 )
 from bulletin.roles.server.own_address import AUTO, own_endpoint
 from bulletin.storage.directory import DirectoryLock
@@ -102,10 +103,10 @@ class Options(RoleOptions):
         ),
         Option("reference", endpoint(listen=False), "the reference, at its --listen", "tcp://127.0.0.1:5560"),
         Option("expect", integer(1, MEMBERS_MAX), "how many servers form a new cluster", "3"),
-        Option("clock-offset", real(-1e9, 1e9), "seconds that its clock is wrong by, to try that", "0"),
+        Option("clock-offset", CLOCK_OFFSET, "seconds that its clock is wrong by, to try that", "0"),
         Option(
             "clock-drift",
-            real(-1e6, 1e6),
+            CLOCK_DRIFT,
             "microseconds a second by which its clock goes wrong, to try that",
             "0",
         ),

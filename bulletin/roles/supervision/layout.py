@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import attrs
@@ -60,12 +61,15 @@ def ports(servers: int, base_port: int) -> tuple[int, ...]:
     return (*range(base_port, base_port + 4), *range(base_port + 5, base_port + 6 + servers))
 
 
-def lay_out(directory: Path, servers: int, base_port: int) -> tuple[Role, ...]:
+def lay_out(
+    directory: Path, servers: int, base_port: int, skews: Mapping[int, tuple[str, ...]] = MappingProxyType({})
+) -> tuple[Role, ...]:
     """The roles of a board.
 
     :param directory: its data directory; each role's data lies in a directory of its own below it.
     :param servers: how many servers.
     :param base_port: the broker's port; the others follow.
+    :param skews: further options of some servers, by their numbers: those that make their clocks wrong.
     """
 
     def at(offset: int) -> str:
@@ -99,7 +103,16 @@ def lay_out(directory: Path, servers: int, base_port: int) -> tuple[Role, ...]:
             Role(
                 name,
                 "bulletin-server",
-                ("--name", name, "--listen", at(5 + number), "--data", str(directory / name), *shared),
+                (
+                    "--name",
+                    name,
+                    "--listen",
+                    at(5 + number),
+                    "--data",
+                    str(directory / name),
+                    *shared,
+                    *skews.get(number, ()),
+                ),
                 (("peers", at(5 + number)),),
             )
             for number, name in names.items()

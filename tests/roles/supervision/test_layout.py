@@ -32,6 +32,12 @@ class LayoutTests(SynchronousTestCase):
         listening = [endpoint for role in roles.values() for _, endpoint in role.endpoints]
         self.assertEqual(listening, [f"tcp://127.0.0.1:{port}" for port in ports(3, 5555)])
 
+    def test_some_servers_get_options_of_their_own(self):
+        wrong = {2: ("--clock-offset", "5.0")}
+        plain, skewed = lay_out(Path("/data"), 3, 5555), lay_out(Path("/data"), 3, 5555, wrong)
+        self.assertEqual([*plain[:4], plain[5]], [*skewed[:4], skewed[5]])
+        self.assertEqual(skewed[4].options, (*plain[4].options, *wrong[2]))
+
     def test_a_command_line_runs_this_python(self):
         role = lay_out(Path("/data"), 1, 5555)[-1]
         line = role.command_line(9000)
