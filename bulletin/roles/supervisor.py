@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from bulletin.roles import ending
 from bulletin.roles.notify import Notifier
-from bulletin.roles.options import DIRECTORY, Mistake, Option, RoleOptions, integer
+from bulletin.roles.options import DIRECTORY, FLAG, Mistake, Option, RoleOptions, integer
 from bulletin.roles.supervision import logs, skews
 from bulletin.roles.supervision.layout import (
     BASE_PORT,
@@ -60,6 +60,7 @@ class Setting:
     :param founded: how many servers, and the broker's port.
     :param http_base_port: the port of the first role's health page, or None for any free ones.
     :param command: how twistd is typed in another terminal.
+    :param everywhere: whether clients of other machines are served.
     :param skews: options that make some servers' clocks wrong, by the servers' numbers.
     """
 
@@ -67,6 +68,7 @@ class Setting:
     founded: Founded
     http_base_port: int | None
     command: str
+    everywhere: bool = False
     skews: Mapping[int, tuple[str, ...]] = attrs.field(factory=dict)
 
 
@@ -86,6 +88,7 @@ class Options(RoleOptions):
             integer(1, 65_535),
             "the port of the broker's health page; the others' follow it; any free ones if not given",
         ),
+        Option("open", FLAG, "serve clients of other machines, too: there is no password"),
         Option(
             "clock-offset",
             skews.CLOCK_OFFSETS,
@@ -143,7 +146,9 @@ class Options(RoleOptions):
         command = typed_command(sys.argv[0], Path.cwd(), os.environ, virtual=virtual)
         offsets, drifts = self["clock-offset"] or {}, self["clock-drift"] or {}
         wrong = {number: skews.options(number, offsets, drifts) for number in {*offsets, *drifts}}
-        return Setting(self["data"], self.founded, self["http-base-port"], command, wrong)
+        return Setting(
+            self["data"], self.founded, self["http-base-port"], command, everywhere=self["open"], skews=wrong
+        )
 
     def _check_ports(self) -> None:
         """See that all ports are there to be used, before anything starts."""
@@ -221,7 +226,13 @@ class Board(Service):
             self._ask = Probe(self._reactor).ask
         remember(setting.directory, setting.founded)
         founded = setting.founded
-        roles = lay_out(setting.directory, founded.servers, founded.base_port, setting.skews)
+        roles = lay_out(
+            setting.directory,
+            founded.servers,
+            founded.base_port,
+            setting.skews,
+            everywhere=setting.everywhere,
+        )
         self._roles: dict[str, Role] = {role.name: role for role in roles}
         self._http_ports = HttpPorts(self._roles, setting.http_base_port)
         self._processes = self._make_processes(

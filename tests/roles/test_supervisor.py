@@ -202,6 +202,9 @@ class OptionsTests(SynchronousTestCase):
             {2: ("--clock-offset", "5.0", "--clock-drift", "200.0"), 3: ("--clock-offset", "-0.25")},
         )
 
+    def test_clients_of_other_machines_are_served_when_asked_for(self):
+        self.assertIs(self.parse_here("--open").setting().everywhere, True)
+
     def test_clocks_of_no_server(self):
         for given, why in (
             ("4=1", "There is no server 4: this board has 3"),

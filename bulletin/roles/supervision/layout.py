@@ -14,6 +14,7 @@ from bulletin.storage.directory import replace_durably
 from bulletin.storage.store import StoreError
 
 HOST: Final = "127.0.0.1"
+EVERYWHERE: Final = "*"
 BASE_PORT: Final = 5555
 SERVERS: Final = 3
 
@@ -62,7 +63,12 @@ def ports(servers: int, base_port: int) -> tuple[int, ...]:
 
 
 def lay_out(
-    directory: Path, servers: int, base_port: int, skews: Mapping[int, tuple[str, ...]] = MappingProxyType({})
+    directory: Path,
+    servers: int,
+    base_port: int,
+    skews: Mapping[int, tuple[str, ...]] = MappingProxyType({}),
+    *,
+    everywhere: bool = False,
 ) -> tuple[Role, ...]:
     """The roles of a board.
 
@@ -70,22 +76,25 @@ def lay_out(
     :param servers: how many servers.
     :param base_port: the broker's port; the others follow.
     :param skews: further options of some servers, by their numbers: those that make their clocks wrong.
+    :param everywhere: whether clients are served on every address of this machine; the roles among themselves never are.
     """
 
-    def at(offset: int) -> str:
-        return f"tcp://{HOST}:{base_port + offset}"
+    def at(offset: int, host: str = HOST) -> str:
+        return f"tcp://{host}:{base_port + offset}"
+
+    for_clients = EVERYWHERE if everywhere else HOST
 
     broker = Role(
         "broker",
         "bulletin-broker",
-        ("--clients", at(0), "--servers", at(1)),
-        (("clients", at(0)), ("servers", at(1))),
+        ("--clients", at(0, for_clients), "--servers", at(1)),
+        (("clients", at(0, for_clients)), ("servers", at(1))),
     )
     proxy = Role(
         "proxy",
         "bulletin-proxy",
-        ("--publishers", at(2), "--subscribers", at(3)),
-        (("publishers", at(2)), ("subscribers", at(3))),
+        ("--publishers", at(2), "--subscribers", at(3, for_clients)),
+        (("publishers", at(2)), ("subscribers", at(3, for_clients))),
     )
     reference = Role(
         "reference",

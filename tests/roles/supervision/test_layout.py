@@ -38,6 +38,14 @@ class LayoutTests(SynchronousTestCase):
         self.assertEqual([*plain[:4], plain[5]], [*skewed[:4], skewed[5]])
         self.assertEqual(skewed[4].options, (*plain[4].options, *wrong[2]))
 
+    def test_an_open_board_serves_clients_everywhere_and_its_own_roles_here_alone(self):
+        roles = {role.name: role for role in lay_out(Path("/data"), 3, 5555, everywhere=True)}
+        everywhere = [o for role in roles.values() for o in role.options if o.startswith("tcp://*")]
+        self.assertEqual(everywhere, ["tcp://*:5555", "tcp://*:5558"])
+        self.assertEqual(roles["broker"].options[:2], ("--clients", "tcp://*:5555"))
+        self.assertEqual(roles["proxy"].options[2:], ("--subscribers", "tcp://*:5558"))
+        self.assertEqual(roles["broker"].endpoints[0], ("clients", "tcp://*:5555"))
+
     def test_a_command_line_runs_this_python(self):
         role = lay_out(Path("/data"), 1, 5555)[-1]
         line = role.command_line(9000)
