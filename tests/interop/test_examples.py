@@ -8,13 +8,11 @@ import contextlib
 import functools
 import json
 import os
-import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -26,13 +24,11 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from tests.interop.base import BoardTestCase
 from tests.interop.operations import page
 from tests.interop.plain import Asker, UnansweredError, fresh, unpacked
+from tests.interop.running import PATIENCE, Running
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 LINES_MAX = 60
 PROGRAMS = ("board.py", "board.js", "go/board.go", "board.c", "board.sh")
-
-PATIENCE = 20.0
-"""Seconds that a line may take: a machine may have much else to do."""
 
 TEXT = 'olá, "mundo" \\ },{ ]'
 """What has to be quoted in JSON, and what a careless reader of it would stumble on."""
@@ -118,55 +114,6 @@ def shell() -> list[str]:
     if bash is None:
         raise SkipTest("apt-get install bash: board.sh is written for it")
     return [bash, "board.sh"]
-
-
-class Running:
-    """A program that runs, and the lines that it has printed."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(
-            command,
-            cwd=EXAMPLES,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.lines: list[str] = []
-        self._arriving: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reading = threading.Thread(target=self._read)
-        self._reading.start()
-
-    def _read(self) -> None:
-        for line in self.process.stdout:
-            self._arriving.put(line.rstrip("\n"))
-        self._arriving.put(None)
-
-    def wait_for(self, *texts: str) -> None:
-        """Read until each of these texts has stood in a line."""
-        deadline = time.monotonic() + PATIENCE
-        while not all(any(text in line for line in self.lines) for text in texts):
-            try:
-                line = self._arriving.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise UnansweredError(f"{texts} were awaited, these lines came: {self.lines}")
-            self.lines.append(line)
-
-    def end(self, number: int = signal.SIGKILL) -> int:
-        """Send a signal to it and all that it has started; its status, with all its lines read."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, number)
-        status = self.process.wait(PATIENCE)
-        self._reading.join(PATIENCE)
-        self.process.stdout.close()
-        while not self._arriving.empty():
-            line = self._arriving.get()
-            if line is not None:
-                self.lines.append(line)
-        return status
 
 
 class Careless:
@@ -278,7 +225,7 @@ class _Example:
 
     def start(self, user: str, channel: str, text: str, proxy: str | None = None) -> Running:
         endpoints = [self.board.broker_endpoint, proxy or self.board.proxy_endpoint]
-        running = Running([*type(self).command(), user, channel, text, *endpoints])
+        running = Running([*type(self).command(), user, channel, text, *endpoints], EXAMPLES)
         self.addCleanup(running.end)
         return running
 
@@ -346,7 +293,7 @@ class PersistenceTests(BoardTestCase):
             taps[name] = Tap(self.context, self.board.broker_endpoint)
             users[name] = fresh(name)
             endpoints = [taps[name].endpoint, self.board.proxy_endpoint]
-            clients[name] = Running([*command, users[name], channel, "Oi", *endpoints])
+            clients[name] = Running([*command, users[name], channel, "Oi", *endpoints], EXAMPLES)
             self.addCleanup(clients[name].end)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and not all(
