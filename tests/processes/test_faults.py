@@ -84,7 +84,7 @@ class DirectoryTests(FaultCase):
         victim.start()
         self.says(victim, "The server is empty")
         self.until(
-            lambda: "the cluster was founded without this server" in victim.log.read_text(), "it says why"
+            lambda: "has another disk than this empty directory" in victim.log.read_text(), "it says why"
         )
         self.succeed(caller, "publicar mensagem", canal="geral", user="ana", message="a")
         victim.kill()
