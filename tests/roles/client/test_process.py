@@ -62,6 +62,9 @@ class Processes(Loopback):
         self.router = Router(self.transport, listen=[ANY], received=self.received)
         self.publisher = Publisher(self.transport, listen=[ANY])
         self.directory = Path(tempfile.mkdtemp())
+        state = tempfile.TemporaryDirectory()
+        self.addCleanup(state.cleanup)
+        self.state = state.name
         self.running = []
         self.addCleanup(self.clean)
 
@@ -76,12 +79,13 @@ class Processes(Loopback):
     def received(self, envelope, body):
         self.router.send_to(envelope, self.board.answer(*body))
 
-    def begin(self, *arguments, stdin=b"", twistd=(), out="r", before=""):
+    def begin(self, *arguments, stdin=b"", twistd=(), out="r", before="", more=False):
         run = Run()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BULLETIN_")}
         environment |= {
             "BULLETIN_BROKER": self.router.endpoint,
             "BULLETIN_PROXY": self.publisher.endpoint,
+            "XDG_STATE_HOME": self.state,
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
@@ -92,7 +96,8 @@ class Processes(Loopback):
         )
         self.running.append(run)
         run.transport.write(stdin)
-        run.transport.closeStdin()
+        if not more:
+            run.transport.closeStdin()
         return run
 
     async def end(self, run):
@@ -165,6 +170,29 @@ class Processes(Loopback):
         self.assertEqual(complaints, ["The result could not be written: Bad file descriptor."])
         run = self.begin("users", before="import os, sys; os.close(2); sys.stderr = sys.__stderr__ = None; ")
         self.assertEqual(await self.end(run), (0, ["ana"], []))
+
+    async def test_script(self):
+        """An interactive session whose lines come from a pipe: in order, and the status says what came of them."""
+        self.board.write("geral", "um")
+        lines = "/entrar geral\noi, bia\nção".encode()
+        status, shown, asides = await self.end(self.begin("--user", "ana", "interactive", stdin=lines))
+        self.assertEqual((status, [line.partition(": ")[2] for line in shown]), (0, ["um", "oi, bia", "ção"]))
+        self.assertEqual(len(asides), 2)
+        status, shown, asides = await self.end(
+            self.begin("--user", "ana", "interactive", stdin=b"/join geral\n/jion\n")
+        )
+        self.assertEqual((status, len(shown)), (1, 3))
+        self.assertEqual(asides[-1], "There is no command /jion.  Do you mean /join?")
+        status, shown, asides = await self.end(self.begin("interactive"))
+        self.assertEqual((status, shown, len(asides)), (2, [], 1))
+
+    async def test_script_interrupted(self):
+        """While it waits for a line it can be ended."""
+        run = self.begin("--user", "ana", "interactive", stdin=b"/users\n", more=True)
+        await self.until(lambda: run.lines)
+        run.transport.signalProcess("TERM")
+        status, lines, _ = await self.end(run)
+        self.assertEqual((status, lines), (130, ["ana"]))
 
     async def test_log_on_request(self):
         """``twistd --logfile`` is obeyed."""

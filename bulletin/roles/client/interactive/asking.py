@@ -15,7 +15,7 @@ from bulletin.roles.client.interactive.names import Directory
 from bulletin.roles.client.interactive.voice import Voice
 from bulletin.roles.client.link import AnyResult, Link, NoAnswer, Refused
 
-REFRESH: Final = 5.0
+REFRESH: Final = 0.2
 """Seconds at least between two looks at the lists of names that nobody asked for."""
 
 PAUSE: Final = 1.0
@@ -72,8 +72,9 @@ class Asking:
         query = PageQuery(stream.kind, stream.name, None, since, None, limit)
         return (await self.ask(History(ReadLevel.LINEARIZABLE, query), PublishedPage)).posts
 
-    async def refresh(self, level: ReadLevel = ReadLevel.LINEARIZABLE) -> None:
+    async def refresh(self) -> None:
         """Learn the names that are new."""
+        level = ReadLevel.LINEARIZABLE
         self._refreshed = self._voice.now().monotonic
         more = True
         while more:
@@ -91,7 +92,7 @@ class Asking:
         if self._voice.now().monotonic - self._refreshed < REFRESH:
             return
         try:
-            await self.refresh(ReadLevel.LOCAL)
+            await self.refresh()
         except (NoAnswer, Refused):
             return
 

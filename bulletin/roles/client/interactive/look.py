@@ -17,8 +17,8 @@ from bulletin.roles.client.show import CONTINUED, harmless, paragraphs
 AUTHORS: Final = 6
 """Styles among which authors are shared out, by their names."""
 
-SHOWN_LINES_MAX: Final = 40
-SHOWN_CHARACTERS_MAX: Final = 4000
+SHOWN_LINES_MAX: Final = 20
+SHOWN_CHARACTERS_MAX: Final = 1500
 """Of one text on a terminal; how to see the rest is said."""
 
 SUMMARY_CHARACTERS_MAX: Final = 60

@@ -8,7 +8,7 @@ would be in line mode for that moment, and would echo what is typed into the mid
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -57,6 +57,9 @@ STYLE: Final = Style.from_dict(
     }
 )
 
+MOMENT: Final = 0.5
+"""Seconds that a completion waits for new names."""
+
 _log = Logger()
 
 
@@ -93,10 +96,19 @@ class SessionCompleter(Completer):
         self._session = session
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """The proposals for what stands before the cursor."""
+        """The proposals for what stands before the cursor, by the names that are known."""
         del complete_event
         for each in self._session.completions(document.text_before_cursor):
             yield Completion(each.text, -each.replaces, display=each.shown, display_meta=each.help)
+
+    async def get_completions_async(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> AsyncGenerator[Completion, None]:
+        """The same, with the names that are new, if the board tells them in a moment."""
+        looking = self._session.look_up(document.text_before_cursor).asFuture(asyncio.get_running_loop())
+        await asyncio.wait([looking], timeout=MOMENT)
+        for each in self.get_completions(document, complete_event):
+            yield each
 
 
 class Screen:
@@ -158,18 +170,17 @@ class Screen:
 
         :param wrong: says what is wrong with an answer, or None.
         """
-        keys = KeyBindings()
         asking: PromptSession[str] = PromptSession(
             FormattedText([("class:prompt", question)]),
             style=STYLE,
-            key_bindings=keys,
+            interrupt_exception=EOFError,  # a KeyboardInterrupt would end asyncio's loop
             input=self._input,
             output=self._output,
         )
         while True:
             try:
                 answer = (await self._run(asking.prompt_async(handle_sigint=False))).strip()
-            except (EOFError, KeyboardInterrupt, asyncio.CancelledError):
+            except (EOFError, asyncio.CancelledError):
                 return None
             complaint = wrong(answer)
             if complaint is None:
@@ -201,7 +212,7 @@ class Screen:
         self._prompt.default_buffer.on_text_changed += self._edited
         try:
             await self._run(self._prompt.prompt_async(handle_sigint=False, set_exception_handler=False))
-        except (EOFError, KeyboardInterrupt, asyncio.CancelledError):
+        except (EOFError, asyncio.CancelledError):
             return
         finally:
             self._prompt = None

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bulletin.core.board import rules
@@ -162,10 +162,14 @@ class Session:
         """A connection came or went."""
         self.asking.linked(broker, up)
 
+    def look_up(self, before: str) -> "Deferred[None]":
+        """Learn the names that are new, if what stands before the cursor wants one; fires when that is done, or failed."""
+        if not wants_names(before):
+            return succeed(None)
+        return Deferred.fromCoroutine(self.asking.refresh_if_old()).addErrback(self._broken)
+
     def completions(self, before: str) -> Iterator[Completion]:
-        """What the word before the cursor could become; names that are new come with the next try."""
-        if wants_names(before):
-            Deferred.fromCoroutine(self.asking.refresh_if_old()).addErrback(self._broken)
+        """What the word before the cursor could become, by the names that are known."""
         return complete(before, self.asking.names, self.voice.language)
 
     # Lines

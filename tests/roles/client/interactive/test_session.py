@@ -268,12 +268,19 @@ class Talking(SessionTestCase):
         self.assertTrue(self.session.over)
 
     def test_completions(self):
-        """Names that are new are learned on the way."""
+        """Names that are new are asked for where one is wanted, but not without end."""
         self.begin()
         self.board.write("genial", "x")
-        self.pass_time(6)
+        self.pass_time(2)
         self.assertEqual([each.text for each in self.session.completions("/join ge")], ["geral"])
+        asked = len(self.board.seen)
+        self.successResultOf(self.session.look_up("oi ge"))
+        looking = self.session.look_up("/join ge")
+        self.assertNoResult(looking)
         self.sockets.turn()
+        self.successResultOf(looking)
+        self.successResultOf(self.session.look_up("/join gen"))
+        self.assertEqual(len(self.board.seen), asked + 2)
         self.assertEqual([each.text for each in self.session.completions("/join ge")], ["genial", "geral"])
 
 
