@@ -11,6 +11,7 @@
     link.py      sockets around a Caller and a Reader, for this and other roles that are clients
     service.py   the process of a command
     process.py   foreground, standard output, exit status
+    interactive/ a session to type in
 
 - Unlike the other roles it stays in the foreground without ``-n``, and leaves neither pid file nor log: it sets
   twistd's own options, which are read after its own.  ``twistd --logfile FILE`` has it write its log there.
