@@ -244,14 +244,11 @@ class MemoryRouter(MemoryConnection):
         return outcome
 
 
-class MemoryDealer(MemoryConnection):
-    """As `bulletin.transport.sockets.Dealer`."""
+class MemoryLinked(MemoryConnection):
+    """As `bulletin.transport.sockets.Linked`."""
 
-    def __init__(self, transport, *, max_backlog=1000, linked=None, **arguments):
-        self.max_backlog = max_backlog
-        self.backlog = deque()
+    def __init__(self, transport, *, linked=None, **arguments):
         self.linked = linked
-        self.turn = 0
         super().__init__(transport, **arguments)
 
     @property
@@ -261,11 +258,24 @@ class MemoryDealer(MemoryConnection):
     def linked_up(self):
         if self.linked is not None and len(self.links) == 1:
             self.linked(True)
-        self.room()
 
     def linked_down(self):
         if self.linked is not None and not self.links:
             self.linked(False)
+
+
+class MemoryDealer(MemoryLinked):
+    """As `bulletin.transport.sockets.Dealer`."""
+
+    def __init__(self, transport, *, max_backlog=1000, **arguments):
+        self.max_backlog = max_backlog
+        self.backlog = deque()
+        self.turn = 0
+        super().__init__(transport, **arguments)
+
+    def linked_up(self):
+        super().linked_up()
+        self.room()
 
     def take(self, parts, _link):
         self.hand_on(list(parts))
@@ -309,7 +319,7 @@ class MemoryPublisher(MemoryConnection):
                 self.network.carry(link, self, (topic, body))
 
 
-class MemorySubscriber(MemoryConnection):
+class MemorySubscriber(MemoryLinked):
     """As `bulletin.transport.sockets.Subscriber`."""
 
     def __init__(self, transport, **arguments):
