@@ -53,6 +53,7 @@ class TerminalTests(SynchronousTestCase):
         self.enter_a_channel(ana, bia)
         self.a_server_dies(ana, bia)
         self.the_broker_dies(ana, bia)
+        self.stop_and_go_on(ana, bia)
         self.the_help_fits(bia)
         self.leave(ana, bia)
 
@@ -120,6 +121,20 @@ class TerminalTests(SynchronousTestCase):
         ):
             self.assertEqual((ana.count(text), bia.count(text)), (1, 1), text)
 
+    def stop_and_go_on(self, ana, bia):
+        """Ctrl-Z and the shell's fg: what came meanwhile is there, and the line that was being typed."""
+        bia.type("pausa")
+        bia.prompts("bia@geral> pausa")
+        bia.press("C-z")
+        bia.prompts(PROMPT)
+        ana.enter("durante a pausa")
+        ana.sees("ana: durante a pausa")
+        bia.enter("fg")
+        bia.sees("ana: durante a pausa")
+        bia.prompts("bia@geral> pausa")
+        bia.press("C-c")
+        bia.prompts("bia@geral>")
+
     def the_help_fits(self, bia):
         """On one screen of 80 by 24, with the prompt below it."""
         bia.press("C-l")
@@ -132,7 +147,9 @@ class TerminalTests(SynchronousTestCase):
 
     def leave(self, ana, bia):
         """The terminal is as it was, however the session ended; the next one goes on where it stopped."""
+        ana.enter("tchau")
         ana.enter("/quit")
+        bia.sees("ana: tchau")
         bia.press("C-d")
         for pane in (ana, bia):
             pane.prompts(PROMPT)
@@ -142,6 +159,8 @@ class TerminalTests(SynchronousTestCase):
         ana.sees("Welcome back, ana.")
         ana.prompts("ana@geral>")
         self.assertEqual(ana.count("ana: fim da conversa"), 1)
+        ana.sees("ana: tchau")
+        self.assertEqual(ana.count("ana: tchau"), 1)
         ana.press("C-c")
         ana.press("C-c")
         ana.prompts(PROMPT)

@@ -11,6 +11,7 @@ from bulletin.core.client.caller import Unreachable
 from bulletin.core.client.reader import Caught, Delivered, Event, Failed, Recovered, WasReset
 from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Refusal
+from bulletin.core.limits import CLOCK_MAX
 from bulletin.language import N_
 from bulletin.roles.client.interactive.asking import Asking
 from bulletin.roles.client.interactive.state import Seen, State
@@ -128,6 +129,7 @@ class Reading:
 
     def _drop(self, stream: Stream) -> None:
         del self.followed[stream]
+        self._reach(stream, CLOCK_MAX)
         self._dirty = True
         self._link.leave(stream)
         self._asking.able(stream)
@@ -186,7 +188,7 @@ class Reading:
         return True
 
     def until_shown(self, stream: Stream, seq: int) -> "Deferred[None]":
-        """Fires when a post of a followed stream has been shown."""
+        """Fires when a post of a followed stream has been shown, or the stream is followed no longer."""
         shown: Deferred[None] = Deferred()
         self._reached.append((stream, seq, shown))
         followed = self.followed.get(stream)

@@ -8,12 +8,13 @@ would be in line mode for that moment, and would echo what is typed into the mid
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import in_terminal
+from prompt_toolkit.application import in_terminal, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -73,9 +74,22 @@ def make_screen(typed: TextIO, seen: TextIO, language: Language) -> "Screen":
 class RawInput(Vt100Input):
     """A terminal that is left raw while something is printed."""
 
+    def __init__(self, stdin: TextIO) -> None:
+        super().__init__(stdin)
+        self.given_back = False
+        """Whether somebody else uses it for the moment: the shell, while this process is stopped."""
+
     def cooked_mode(self) -> "contextlib.AbstractContextManager[None]":
-        """Nothing changes."""
-        return contextlib.nullcontext()
+        """Nothing changes, unless it is given back."""
+        return super().cooked_mode() if self.given_back else contextlib.nullcontext()
+
+    async def suspend(self) -> None:
+        """Stop this process, as Ctrl-Z does; the terminal is the shell's meanwhile."""
+        self.given_back = True
+        try:
+            await run_in_terminal(lambda: os.kill(0, signal.SIGTSTP))
+        finally:
+            self.given_back = False
 
 
 class KeptHistory(FileHistory):
@@ -202,7 +216,6 @@ class Screen:
             history=kept,
             completer=SessionCompleter(session),
             complete_while_typing=False,
-            enable_suspend=True,
             erase_when_done=True,
             key_bindings=self._keys(),
             input=self._input,
@@ -250,36 +263,44 @@ class Screen:
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
         typing = has_focus(DEFAULT_BUFFER)
-
-        @keys.add("enter", filter=typing)
-        def _(event: KeyPressEvent) -> None:
-            buffer = event.current_buffer
-            if buffer.complete_state is not None and buffer.complete_state.current_completion is not None:
-                buffer.complete_state = None  # what was chosen stays in the line
-            else:
-                buffer.validate_and_handle()
-
-        @keys.add("escape", "enter", filter=typing)
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.newline(copy_margin=False)
-
-        @keys.add("c-c", filter=typing)
-        def _(event: KeyPressEvent) -> None:
-            again = self._interrupted
-            had = bool(event.current_buffer.text)
-            event.current_buffer.reset()
-            if again and not had:
-                event.app.exit(exception=EOFError())
-                return
-            self._interrupted = True
-            if not had:
-                self.show([row(self._language.say(N_("Ctrl-C once more ends.")))])
-
-        @keys.add("c-d", filter=typing)
-        def _(event: KeyPressEvent) -> None:
-            if event.current_buffer.text:
-                event.current_buffer.delete()
-            else:
-                event.app.exit(exception=EOFError())
-
+        for bound, handler in (
+            (("enter",), self._enter),
+            (("escape", "enter"), self._new_line),
+            (("c-c",), self._interrupt),
+            (("c-d",), self._delete_or_end),
+            (("c-z",), self._suspend),
+        ):
+            keys.add(*bound, filter=typing)(handler)
         return keys
+
+    def _enter(self, event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.complete_state is not None and buffer.complete_state.current_completion is not None:
+            buffer.complete_state = None  # what was chosen stays in the line
+        else:
+            buffer.validate_and_handle()
+
+    def _new_line(self, event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    def _interrupt(self, event: KeyPressEvent) -> None:
+        """Clear the line; a second time, with nothing typed between, end."""
+        again = self._interrupted
+        had = bool(event.current_buffer.text)
+        event.current_buffer.reset()
+        if again and not had:
+            event.app.exit(exception=EOFError())
+            return
+        self._interrupted = True
+        if not had:
+            self.show([row(self._language.say(N_("Ctrl-C once more ends.")))])
+
+    def _delete_or_end(self, event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.delete()
+        else:
+            event.app.exit(exception=EOFError())
+
+    def _suspend(self, event: KeyPressEvent) -> None:
+        if isinstance(self._input, RawInput):
+            event.app.create_background_task(self._input.suspend())

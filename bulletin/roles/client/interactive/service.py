@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 TICK_SECONDS: Final = 0.1
 
+LAST_SECONDS: Final = 2.0
+"""What was typed just before the end of a session at a terminal has so long to be settled."""
+
 _log = Logger()
 
 
@@ -178,15 +181,9 @@ class Scripted(Interactive):
             seconds, brokers = setting.reach.timeout, ", ".join(setting.reach.brokers)
             sentence = N_("No broker answered within {seconds:g} s ({brokers}).")
             setting.console.complain(setting.language.say(sentence, seconds=seconds, brokers=brokers))
-        left = len(session.sending.outbox)
-        if left:
-            setting.console.complain(
-                setting.language.count(
-                    "{number} line is kept, and sent when the next session begins.",
-                    "{number} lines are kept, and sent when the next session begins.",
-                    left,
-                )
-            )
+        left = session.left()
+        if left is not None:
+            setting.console.complain(left)
         if session.unsettled:
             return NO_ANSWER
         return REFUSED if voice.errors else DONE
@@ -222,7 +219,11 @@ class AtTerminal(Interactive):
         session = self.make_session(user, voice)
         self._start(self._begin(session))
         await _from_asyncio(screen.talk(session, session.history_file()))
-        return DONE if self._status is None else self._status
+        await session.last_lines(LAST_SECONDS)
+        left = session.left()
+        if left is not None:
+            setting.console.complain(left)
+        return DONE
 
     def close(self) -> "Deferred[None] | None":
         """Give the terminal back first."""

@@ -1,11 +1,11 @@
 """A session: who writes, and where; it carries lines out, and says what became of them.  It knows no terminal."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from bulletin.core.board import rules
@@ -14,6 +14,7 @@ from bulletin.core.client.caller import Unreachable
 from bulletin.core.client.outbox import Accepted, Delayed, Refused as NotPosted, Undecidable, Verdict
 from bulletin.core.client.reader import Event
 from bulletin.core.client.streams import Stream
+from bulletin.core.client.trouble import Trouble
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire.replies import LoggedIn
 from bulletin.core.wire.requests import Login, Publish, Send
@@ -46,7 +47,7 @@ class Session:
     :param link: to the board; open, with `heard` and `linked` for what happens.
     :param state: the user's files.
     :param voice: shows what there is to show.
-    :param pause: something to await that comes after so many seconds.
+    :param pause: fires after so many seconds.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class Session:
         link: Link,
         state: State,
         voice: Voice,
-        pause: Callable[[float], Awaitable[object]],
+        pause: Callable[[float], "Deferred[None]"],
     ) -> None:
         self.user = user
         self.voice = voice
         self.link = link
+        self._pause = pause
         self._state = state
         self.asking = Asking(link, voice, pause)
         self.reading = Reading(self.asking, voice, state, user)
@@ -223,7 +225,7 @@ class Session:
         except Refused as refused:
             self.voice.refused(refused.refusal, refused.sentence)
         except NoAnswer:
-            self.unsettled = True
+            self.unsettled = not self.voice.terminal
             sentence = N_("No broker answered within {seconds:g} s.")
             self.voice.error(self.voice.say(sentence, seconds=self.link.reach.timeout))
         except Complaint as complaint:
@@ -298,9 +300,21 @@ class Session:
     def _accepted(self, stream: Stream, seq: int) -> None:
         self._showing += 1
         if self.reading.shows(stream, seq):
-            self.reading.until_shown(stream, seq).addCallback(lambda _: self._shown())
+            showing = self._until_shown(stream, seq)
         else:
-            Deferred.fromCoroutine(self._fetch(stream, seq)).addErrback(self._broken)
+            showing = self._fetch(stream, seq)
+        Deferred.fromCoroutine(showing).addErrback(self._broken)
+
+    async def _until_shown(self, stream: Stream, seq: int) -> None:
+        """Where nobody waits at a terminal, a post that is acknowledged and cannot be read is not waited for for ever."""
+        shown = self.reading.until_shown(stream, seq)
+        if self.voice.terminal:
+            await shown
+        else:
+            _, first = await first_of(shown, self._pause(self.link.reach.timeout))
+            if first != 0:
+                self._say_posted(stream, seq)
+        self._shown()
 
     async def _fetch(self, stream: Stream, seq: int) -> None:
         """Show a post of one's own in what is not followed."""
@@ -311,9 +325,12 @@ class Session:
         if posts and posts[0].seq == seq:
             self.voice.post(posts[0])
         else:
-            sentence = N_("Posted as number {seq} of {stream}.")
-            self.voice.notice(self.voice.say(sentence, seq=seq, stream=harmless(stream.name)))
+            self._say_posted(stream, seq)
         self._shown()
+
+    def _say_posted(self, stream: Stream, seq: int) -> None:
+        sentence = N_("Posted as number {seq} of {stream}.")
+        self.voice.result(self.voice.say(sentence, seq=seq, stream=harmless(stream.name)))
 
     def _shown(self) -> None:
         self._showing -= 1
@@ -336,7 +353,23 @@ class Session:
         sentence = N_("What is not sent yet is lost when this ends: it cannot be written down ({why}).")
         self.voice.notice(self.voice.say(sentence, why=error.strerror or error))
 
-    # Where nobody waits at a terminal
+    # The end
+
+    async def last_lines(self, seconds: float) -> None:
+        """Give what was typed last a moment to be settled, if there is a connection."""
+        if len(self.sending.outbox) and not self.asking.troubles.lasting(Trouble.BROKER):
+            await first_of(self.settled(), self._pause(seconds))
+
+    def left(self) -> str | None:
+        """What to say of the lines that are kept for the next session."""
+        number = len(self.sending.outbox)
+        if not number:
+            return None
+        return self.voice.language.count(
+            "{number} line is kept, and sent when the next session begins.",
+            "{number} lines are kept, and sent when the next session begins.",
+            number,
+        )
 
     def settled(self) -> "Deferred[None]":
         """Fires when nothing is under way any more, or when what is cannot be settled now."""
@@ -361,6 +394,12 @@ class Session:
         self.voice.error(
             self.voice.say(N_("The client failed; run it again with twistd --logfile FILE to see why."))
         )
+
+
+async def first_of(*waited: "Deferred[None]") -> tuple[None, int]:
+    """Wait for the first of several; what it gave, and which it was."""
+    found: tuple[None, int] = await DeferredList(waited, fireOnOneCallback=True)
+    return found
 
 
 def _stream(request: Publish | Send) -> Stream:

@@ -115,6 +115,22 @@ class ScriptedTests(SessionTestCase):
         self.assertEqual(self.script("/join geral"), 0)
         self.assertEqual([post.message for post in self.board.posts[GERAL]], ["um", "oi"])
 
+    def test_acknowledged_and_not_to_be_read(self):
+        """A post that is there is not waited for without end."""
+        self.board.write("geral", "um")
+
+        def each(text):
+            if text == "oi":
+                self.board.page = lambda _: Refusal(Code.NO_LEADER)
+            return text
+
+        self.assertIsNone(self.script("/join geral", "oi", "tchau", each=each, seconds=4))
+        self.pass_time(8)
+        self.assertEqual(self.statuses, [0])
+        self.assertEqual(
+            self.screen.lines[1:], ["Posted as number 2 of geral.", "Posted as number 3 of geral."]
+        )
+
     def test_the_reader_leaves(self):
         """Whoever read the output has seen enough."""
         self.script(*["/users"] * 3, seconds=0.05)

@@ -1,5 +1,7 @@
 """What a session does with lines, posts and bad luck, against a board in memory."""
 
+from twisted.internet.defer import Deferred
+
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Refusal
@@ -401,6 +403,27 @@ class BadLuck(SessionTestCase):
         self.type("c", seconds=8)
         self.assertNotIn("b", self.posts())
         self.assertEqual(self.posts()[-1], "c")
+
+    def test_the_last_line(self):
+        """At the end it has a moment to be settled, but not where there is no connection."""
+        self.begin()
+        self.type("/join geral")
+        self.session.typed("tchau")
+        waiting = Deferred.fromCoroutine(self.session.last_lines(2.0))
+        self.assertNoResult(waiting)
+        self.pass_time(1)
+        self.successResultOf(waiting)
+        self.assertIsNone(self.session.left())
+        self.session.typed("mais")
+        self.sockets.away = {"tcp://127.0.0.1:1"}
+        waiting = Deferred.fromCoroutine(self.session.last_lines(2.0))
+        self.pass_time(1.9)
+        self.assertNoResult(waiting)
+        self.pass_time(0.2)
+        self.successResultOf(waiting)
+        self.link(False)
+        self.successResultOf(Deferred.fromCoroutine(self.session.last_lines(2.0)))
+        self.assertEqual(self.session.left(), "1 line is kept, and sent when the next session begins.")
 
     def test_a_command_without_an_answer(self):
         """Said after a while; writing goes on."""
