@@ -100,10 +100,11 @@ class Dispatcher:
         if isinstance(message, wire.BrokerHeartbeat | wire.Requests):
             self.counters.malformed += 1
             return
-        self._clock.receive(message.clock)
         if isinstance(message, wire.ServerReady):
+            self._clock.join(message.clock)
             self._meet(identity, message)
             return
+        self._clock.receive(message.clock)
         if isinstance(message, wire.Replies):
             server = self._servers.get(identity)
             for reply in message.replies:

@@ -7,12 +7,14 @@ import attrs
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Refusal
-from bulletin.core.limits import CLOCK_MAX
 from bulletin.core.wire import replies, requests
 from bulletin.core.wire.operations import BY_NAME, Operation
 
 RESEND: Final = 1.2
 """Seconds of silence after which a request is sent again, to the next broker: more than an election takes."""
+
+PATIENCE_GROWTH: Final = 1.5
+"""By how much that grows once every broker was asked: a board that is late for want of time is not helped by more work."""
 
 PAUSE_MIN: Final = 0.1
 """Seconds at least between two refused sendings of a request to the same broker."""
@@ -76,6 +78,7 @@ class _Call:
     :param deadline: monotonic seconds.
     :param broker: the next sending's.
     :param due: when that is to be sent, monotonic seconds.
+    :param sendings: so far.
     :param unanswered: sendings to which no reply has come.
     :param in_doubt: a reply said that the outcome is unknown.
     :param refused: the last refusal that another try may overcome, with the board's sentence.
@@ -89,6 +92,7 @@ class _Call:
     deadline: float
     broker: int
     due: float
+    sendings: int = 0
     unanswered: int = 0
     in_doubt: bool = False
     refused: tuple[Refusal, str] | None = None
@@ -127,7 +131,7 @@ class Caller:
         self._brokers = brokers
         self._clock = clock
         self._broker = 0
-        self._in_step = False
+        self._met = False
         self._number = 0
         self._calls: dict[str, _Call] = {}
         self._ids: dict[int, str] = {}
@@ -234,14 +238,10 @@ class Caller:
         return ready
 
     def _merge(self, clock: int | None, *, answer: bool) -> None:
-        """Merge a reply's clock.
-
-        The first answer's is taken as it is: a board that has run for an hour is further ahead of a new process than what is
-        merged otherwise, and the process's clock would never follow it.  (Unless it is one that could not be counted on from.)
-        """
-        if answer and not self._in_step and clock is not None and clock < CLOCK_MAX // 2:
-            self._in_step = True
-            self._clock.restore(clock)
+        """Merge a reply's clock; the first answer's is where this process meets the board."""
+        if answer and not self._met:
+            self._met = True
+            self._clock.join(clock)
         else:
             self._clock.receive(clock)
 
@@ -255,7 +255,8 @@ class Caller:
             self.counters.resent += 1
         call.unanswered += 1
         call.broker = (call.broker + 1) % self._brokers
-        call.due = now.monotonic + RESEND
+        call.due = now.monotonic + RESEND * PATIENCE_GROWTH ** (call.sendings // self._brokers)
+        call.sendings += 1
 
     def _refused(self, call: _Call, refusal: Refusal, sentence: str, now: Instant) -> None:
         """A refusal that another try may overcome: at once by another broker, later by the same ones."""

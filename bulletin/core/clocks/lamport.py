@@ -1,6 +1,6 @@
 """The logical clock that every process of the board has (Lamport 1978, implementation rules IR1 and IR2)."""
 
-from bulletin.core.limits import CLOCK_JUMP_MAX
+from bulletin.core.limits import CLOCK_JUMP_MAX, CLOCK_MAX
 
 
 class LamportClock:
@@ -35,8 +35,14 @@ class LamportClock:
             self._value = clock
 
     def restore(self, value: int) -> None:
-        """Continue from a clock of one's own past (the log, the tables), or, as a new client, from the board's.
-
-        Never goes back, and jumps as far as needed.
-        """
+        """Continue from a clock of one's own past (the log, the tables); never goes back, and jumps as far as needed."""
         self._value = max(self._value, value)
+
+    def join(self, clock: int | None) -> None:
+        """Begin with the clock of a board that has been running: to be called with what it says when one meets it.
+
+        After an hour a board is further ahead of a process that has just started than :meth:`receive` merges, and the
+        process would never follow it.  Only a clock that could not be counted on from is not taken.
+        """
+        if clock is not None and clock <= CLOCK_MAX // 2:
+            self.restore(clock)

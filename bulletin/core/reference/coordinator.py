@@ -160,8 +160,11 @@ class Coordinator:
         else:
             frames = Refusal(Code.MALFORMED, reason=Reason.FRAMES)
             incoming = Addressed(frames, Dialect.SERVICE, None, None, None, Encoding.MSGPACK, "error")
-        self._clock.receive(incoming.clock)
         request = incoming.body
+        if isinstance(request, RankRequest) and request.document is not None:
+            self._clock.join(incoming.clock)
+        else:
+            self._clock.receive(incoming.clock)
         if isinstance(request, ProbeAnswer):
             self.rounds.answer(request, route, now)
             return

@@ -678,6 +678,12 @@ class Heartbeats(SynchronousTestCase):
             bench.dispatcher.server(A, b"\xc1", bench.now)
         self.assertEqual(bench.dispatcher.status().servers[0].standing, Standing.SILENT)
 
+    def test_clock_of_an_old_board(self):
+        """A broker that was started again follows the clock of a board that has run for long."""
+        bench = Bench()
+        bench.server(A, wire.ServerReady("A", 1, 2**40, 1.0))
+        self.assertGreater(bench.dispatcher.status().clock, 2**40)
+
     def test_clocks(self):
         """What servers say moves the broker's clock, and each frame to them is stamped above it."""
         bench = Bench()

@@ -44,6 +44,18 @@ class Lamport(SynchronousTestCase):
         clock.restore(5)
         self.assertEqual(clock.value, 2**40)
 
+    def test_a_board_that_has_run_for_long_is_joined_at_its_clock(self):
+        clock = LamportClock(3)
+        clock.join(2**40)
+        clock.join(5)
+        clock.join(None)
+        self.assertEqual(clock.value, 2**40)
+
+    def test_a_clock_that_leaves_no_room_is_not_joined(self):
+        clock = LamportClock(3)
+        clock.join(CLOCK_MAX)
+        self.assertEqual(clock.value, 3)
+
     @given(st.lists(st.none() | st.integers(0, 200), max_size=30))
     @settings(deadline=None, max_examples=100, derandomize=True, database=None)
     def test_an_effect_is_later_than_its_causes(self, clocks):

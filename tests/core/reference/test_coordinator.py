@@ -71,8 +71,8 @@ class Case(SynchronousTestCase):
             self.disk = Record.decode(ready.save.record.encode())
             self.coordinator.stored(ready.save.sequence, self.now())
 
-    def send(self, body, route=b"r", **beside):
-        frame = encode(Addressed(body, beside.pop("dialect", Dialect.SERVICE), 1, 1.0, **beside))
+    def send(self, body, route=b"r", *, clock=1, **beside):
+        frame = encode(Addressed(body, beside.pop("dialect", Dialect.SERVICE), clock, 1.0, **beside))
         self.coordinator.receive((route,), [frame], self.now())
         return self.drain()
 
@@ -401,6 +401,16 @@ class HeardOfAClusterTests(Case):
                 (Code.INVALID_FIELD, "documento", Reason.NOT_DECODABLE),
             )
         self.assertEqual(self.disk, Record())
+
+
+class LamportTests(Case):
+    def test_of_a_board_that_has_run_for_long(self):
+        """A reference that was started again follows its clock; nobody else's moves it so far."""
+        self.send(ListRequest(), clock=2**40)
+        self.assertLess(self.clock.value, 2**20)
+        document = document_of("x", "y").encode()
+        self.send(RankRequest("x", endpoint("x"), member_id("x"), document, 2), clock=2**40)
+        self.assertGreater(self.clock.value, 2**40)
 
 
 class MovedTests(Case):
