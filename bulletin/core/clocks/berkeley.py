@@ -7,6 +7,7 @@ that is an hour off so moves nobody.
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from statistics import median
 from typing import Final
 
 import attrs
@@ -52,11 +53,14 @@ class Average:
 
     :param offset: of the average, from the coordinator's clock, in seconds.  Newcomers do not move it, where there are
         others: else each restart of the coordinator would move the time of a board that runs.
+    :param middle: the median of those that move it: where a coordinator that starts anew jumps to.  A jump moves the
+        board's time at once, so a clock that lies by less than γ must not have a share in it.
     :param counted: the names in the set; None among them is the coordinator.
     :param spread: how far the clocks of the set differ, in seconds.
     """
 
     offset: float
+    middle: float
     counted: frozenset[str | None]
     spread: float
 
@@ -77,6 +81,7 @@ def fault_tolerant_average(readings: Iterable[Reading], gamma: float = GAMMA) ->
     offsets = [reading.offset for reading in best if reading.settled] or [reading.offset for reading in best]
     return Average(
         offset=sum(offsets) / len(offsets),
+        middle=median(offsets),
         counted=frozenset(reading.name for reading in best),
         spread=best[-1].offset - best[0].offset,
     )

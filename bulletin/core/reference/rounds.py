@@ -276,13 +276,16 @@ class Rounds:
 
     def _adjust(self, routes: dict[str, Route], trips: dict[str, RoundTrip], now: Instant) -> None:
         """Take the average, steer the board's time by it, and tell each server how far it is from that."""
-        own = Reading(None, 0.0, settled=self.clock.state(now) is not State.NEVER)
+        starts = self.clock.state(now) is State.NEVER
+        own = Reading(None, 0.0, settled=not starts)
         votes = [self._reading(name, trip) for name, trip in trips.items() if self._known[name].votes]
         average = fault_tolerant_average([own, *votes])
-        jumped = self.clock.steer(average.offset, now)
+        follows = starts and any(vote.settled for vote in votes)
+        target = average.middle if follows else average.offset
+        jumped = self.clock.steer(target, now)
         if jumped:
             self._source += 1
-        jump = average.offset if jumped else 0.0
+        jump = target if jumped else 0.0
         for name, trip in trips.items():
             self._out.append(
                 (

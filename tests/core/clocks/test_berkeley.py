@@ -49,6 +49,11 @@ class AverageTests(SynchronousTestCase):
         self.assertAlmostEqual(average(False, newa=0.05).offset, 0.025)
         self.assertEqual(average(a=0.02, newb=0.09).counted, {None, "a", "newb"})
 
+    def test_one_that_lies_a_little_does_not_move_the_middle(self):
+        found = average(False, a=0.001, b=0.002, c=0.003, liar=0.09)
+        self.assertAlmostEqual(found.middle, 0.0025)
+        self.assertAlmostEqual(average(False, a=5.0, b=5.002, c=5.003).middle, 5.002)
+
     def test_gamma_is_the_largest_difference(self):
         self.assertEqual(average(a=GAMMA).counted, {None, "a"})
         self.assertEqual(average(a=GAMMA + 1e-9).counted, {None})

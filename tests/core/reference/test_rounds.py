@@ -153,6 +153,11 @@ class RoundTests(Case):
         self.assertAlmostEqual(self.board(), 9.0, 4)
         self.assertAlmostEqual(self.off["a"], 9.0, 4)
 
+    def test_and_one_that_lies_a_little_does_not_move_it(self):
+        self.hear(a=9.0, b=9.0, c=9.09)
+        self.round(GATHERING)
+        self.assertAlmostEqual(self.board(), 9.0, 4)
+
     def test_servers_that_start_anew_follow_the_reference(self):
         self.hear(a=9.0)
         self.states["a"] = State.NEVER
