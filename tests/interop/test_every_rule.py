@@ -83,6 +83,7 @@ RULES = {
     "Publishing needs no login; the sender is registered by its first post.": "test_tolerance.RequestTests.test_who_posts_or_writes_without_a_login_is_registered_by_it",
     "Publishing to no channel, or writing to no user, is an error and stores nothing.": "test_errors.ErrorTests.test_names",
     "A request with an id takes effect once, and gets its first answer.": "test_once.OnceTests.test_repeated_in_every_way_it_gets_its_first_answer",
+    "A refusal for what the board holds is a first answer, too.": "tests.core.board.test_board.Refusals.test_a_refusal_is_an_event_in_the_order_and_is_remembered",
     "An id has 64 bytes at most.": "test_tolerance.ReplyTests.test_an_id_may_have_64_bytes_and_any_characters",
     "A post without an id gets one of the board's.": "test_tolerance.RequestTests.test_a_post_without_an_id_gets_one_of_the_boards_in_hexadecimal",
     "The last operations' ids are remembered; one of a session is never run twice.": (
