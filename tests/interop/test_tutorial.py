@@ -40,4 +40,4 @@ class TutorialTests(BoardTestCase):
         )
         items, _ = page(asker, "history", {"canal": channel})
         own = [item["message"] for item in items if item["user"] == "caio"]
-        self.assertEqual(own, ["Escrevi um cliente!", "E ele escuta."])
+        self.assertEqual(own, ["Escrevi um cliente!"])
