@@ -69,7 +69,8 @@ def fault_tolerant_average(readings: Iterable[Reading], gamma: float = GAMMA) ->
     """The average of the largest set of clocks within ``gamma`` of each other.
 
     Of several such sets the one counts that has fewer newcomers (so that a coordinator that has just started follows a
-    board that runs), then the one with the coordinator, then the closest.
+    board that runs), then the one with the coordinator, then the closest.  That a clock is none has to be borne out by
+    another one's: the claim of a single one, which may lie, wins nothing.
 
     :param readings: at least one.
     :raises ValueError: there is none.
@@ -98,9 +99,10 @@ def _windows(ordered: Sequence[Reading], gamma: float) -> Iterable[Sequence[Read
 
 def _rank(window: Sequence[Reading]) -> tuple[int, int, bool, float, float, float]:
     low, high = window[0].offset, window[-1].offset
+    settled = sum(reading.settled for reading in window)
     return (
         len(window),
-        sum(reading.settled for reading in window),
+        settled if settled > 1 else 0,
         any(reading.name is None for reading in window),
         low - high,
         -abs(low + high),

@@ -40,8 +40,12 @@ class AverageTests(SynchronousTestCase):
         self.assertEqual(average(a=0.01, b=-9.0, c=-9.01).counted, {None, "a"})
 
     def test_but_one_that_has_just_started_follows_the_board_that_runs(self):
-        self.assertEqual(average(False, a=9.0).offset, 9.0)
-        self.assertEqual(average(False, newa=9.0).offset, 0.0)
+        self.assertAlmostEqual(average(False, a=9.0, b=9.02, newc=0.01).offset, 9.01)
+        self.assertEqual(average(False, newa=9.0, newb=9.0, newc=0.0).offset, 0.0)
+
+    def test_not_on_the_word_of_a_single_clock(self):
+        self.assertEqual(average(False, liar=3600.0, newa=5.0, newb=-3.0).offset, 0.0)
+        self.assertEqual(average(False, liar=3600.0).offset, 0.0)
 
     def test_newcomers_do_not_move_it(self):
         self.assertAlmostEqual(average(a=0.02, newb=0.09).offset, 0.01)

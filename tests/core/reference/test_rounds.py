@@ -148,10 +148,15 @@ class RoundTests(Case):
         self.assertAlmostEqual(adjustments["a"].difference, -0.04, 5)
 
     def test_a_reference_that_starts_anew_follows_the_board_that_runs(self):
-        self.hear(a=9.0)
+        self.hear(a=9.0, b=9.0)
         self.round(GATHERING)
         self.assertAlmostEqual(self.board(), 9.0, 4)
         self.assertAlmostEqual(self.off["a"], 9.0, 4)
+
+    def test_but_not_a_single_server_which_may_lie(self):
+        self.hear(a=9.0)
+        self.round(GATHERING)
+        self.assertAlmostEqual(self.board(), 0.0, 4)
 
     def test_and_one_that_lies_a_little_does_not_move_it(self):
         self.hear(a=9.0, b=9.0, c=9.09)
