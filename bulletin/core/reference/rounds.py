@@ -49,7 +49,7 @@ ROUND_PATIENCE: Final = 0.8
 SOONEST: Final = 1.0
 """Seconds between two rounds at least, however many servers ask for one."""
 
-GATHERING: Final = 1.5
+GATHERING: Final = 3.0
 """Seconds for which the first round waits for servers that are still to come: the coordinator jumps in it."""
 
 ROUNDS_TO_GATHER: Final = 5
