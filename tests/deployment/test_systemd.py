@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from bulletin.roles.notify import STATUS_CHARACTERS_MAX
-from tests.deploy.units import ETC, UNITS, Unit, add_system, install
+from tests.deployment.units import ETC, UNITS, Unit, add_system, install
 from tests.processes.board import free_base_port
 
 SERVERS = ("one", "two", "three")
