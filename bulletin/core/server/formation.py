@@ -13,6 +13,7 @@ another document, starts without the reference, and tells a reference that lost 
                                     └────┘ a document without me: wait, and say so
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from bulletin.core.clocks.instant import Instant
@@ -37,6 +38,9 @@ EAGER_INTERVAL: Final = 0.25
 
 EXPLAIN_AFTER: Final = 4.0
 """Seconds after which an empty server says what it waits for; normally it has a document by then."""
+
+CLAIM_EVERY: Final = 10.0
+"""Seconds between two registrations at least that are to put right where the reference looks for this server."""
 
 OUTSTANDING_MAX: Final = 4
 """Requests to the reference that may still be answered; a reply to an older one is dropped."""
@@ -77,6 +81,7 @@ class Formation:
         self._rank: int | None = None
         self._nonce = 0
         self._asked_at = float("-inf")
+        self._claimed_at = float("-inf")
         self.heard_at = float("-inf")
         """When the reference last answered, in monotonic seconds."""
         self._started_at: float | None = None
@@ -140,7 +145,7 @@ class Formation:
                 self._rank = rank
                 self._consider(document, now)
             case HeartbeatReply(known=known, document=document, members=members):
-                self._registered = self._registered and known
+                self._registered = self._registered and known and not self._is_elsewhere(members, now)
                 self._listed = members
                 self.beats = known
                 self._consider(document, now)
@@ -205,6 +210,28 @@ class Formation:
             now,
             urgent=True,
         )
+
+    def _is_elsewhere(self, members: Iterable[ListedServer], now: Instant) -> bool:
+        """Whether somebody else has registered as this member, and its place is to be claimed again.
+
+        That is a copy of its directory.  Once the copy has been stopped, nobody but this server will put it right.
+        """
+        own = next((server for server in members if server.member == self._member), None)
+        if (
+            own is None
+            or own.endpoint in {"", self._endpoint}
+            or now.monotonic - self._claimed_at < CLAIM_EVERY
+        ):
+            return False
+        self._claimed_at = now.monotonic
+        self._notices.repeat(
+            "elsewhere",
+            f"the reference has {self._name} at {own.endpoint}, and it is at {self._endpoint}: does another server run with"
+            " a copy of its directory?",
+            now,
+            urgent=True,
+        )
+        return True
 
     def _explain(self, now: Instant) -> None:
         if self._outside:

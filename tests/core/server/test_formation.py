@@ -3,7 +3,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.log.founding import FoundingDocument, Member
-from bulletin.core.server.formation import EAGER_INTERVAL, EXPLAIN_AFTER, Formation
+from bulletin.core.server.formation import CLAIM_EVERY, EAGER_INTERVAL, EXPLAIN_AFTER, Formation
 from bulletin.core.server.notices import Notices
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import (
@@ -13,6 +13,7 @@ from bulletin.core.wire.reference import (
     ClockReply,
     HeartbeatReply,
     HeartbeatRequest,
+    ListedServer,
     RankReply,
     RankRequest,
     ReferenceReply,
@@ -72,6 +73,35 @@ class FormationTests(SynchronousTestCase):
         asked = self.ask()
         assert asked is not None
         self.assertIsInstance(asked.body, RankRequest)
+
+    def test_a_place_that_a_copy_of_its_directory_has_taken_is_claimed_again_now_and_then(self) -> None:
+        """Else its fellows would look for it where the copy was, for ever."""
+        self.make(document(ME, OTHER))
+
+        def listed(endpoint: str) -> HeartbeatReply:
+            return HeartbeatReply(
+                True, None, (ListedServer("s1", 1, endpoint, ME), ListedServer("s2", 2, "tcp://o:1", OTHER))
+            )
+
+        self.answer(self.ask(), RankReply(1, None))
+        self.answer(self.ask(), listed(ENDPOINT))
+        self.answer(self.ask(), listed("tcp://copy:1"))
+        asked = self.ask()
+        assert asked is not None
+        self.assertEqual(asked.body, RankRequest("s1", ENDPOINT, ME, document(ME, OTHER).encode(), 3))
+        self.answer(asked, RankReply(1, None))
+        (event,) = self.notices.take()
+        self.assertIn("s1 at tcp://copy:1, and it is at tcp://127.0.0.1:5561", event.text)
+        registered_again = []
+        for _ in range(int(2 * CLAIM_EVERY / INTERVAL)):
+            asked = self.ask()
+            assert asked is not None
+            if isinstance(asked.body, RankRequest):
+                registered_again.append(self.time)
+                self.answer(asked, RankReply(1, None))
+            else:
+                self.answer(asked, listed("tcp://copy:1"))
+        self.assertEqual(len(registered_again), 2)
 
     def test_a_document_that_names_it_is_founded_once(self) -> None:
         founding = document(OTHER, ME)
