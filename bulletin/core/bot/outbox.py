@@ -55,7 +55,7 @@ class _Errand:
     :param due: when to send it (again), monotonic seconds.
     :param stream: where a post of it would be.
     :param searched: of that stream, the ``seq`` up to which it is not: at first, where the stream stood when it was made.
-    :param expired: the board knows its id no more: the history is asked.
+    :param expired: the board knows its id no more: the history is asked, or, where it may take effect again, a new id is used.
     :param under_way: somebody was asked, and has not answered.
     :param sent: when that was, monotonic seconds.
     :param failures: attempts that told nothing.
@@ -107,7 +107,7 @@ class Outbox:
     ) -> None:
         """A new request.
 
-        :param stream: of a post: where it goes.
+        :param stream: of a post: where it goes; None: it does no harm if it takes effect again.
         :param since: the ``seq`` up to which that stream is known.
         """
         key = self._next_id()
@@ -138,7 +138,7 @@ class Outbox:
         self._window.told(now - errand.sent, now, answered=not put_off)
         if isinstance(outcome, Refusal | Unreachable):
             return self._failed(errand, outcome, now)
-        if errand.expired:
+        if errand.expired and errand.stream is not None:
             assert isinstance(outcome, PublishedPage), "a page was asked for"
             return self._searched(errand, outcome, now)
         return self._settle(errand, outcome)
@@ -148,13 +148,13 @@ class Outbox:
         return max((now - errand.begun for errand in self._errands.values()), default=0.0)
 
     def _ask(self, errand: _Errand) -> Ask:
-        if errand.expired:
-            assert errand.stream is not None
+        if errand.expired and errand.stream is not None:
             query = PageQuery(
                 errand.stream.kind, errand.stream.name, None, errand.searched, None, PAGE_POSTS_MAX
             )
             return Ask(errand.key, History(ReadLevel.LINEARIZABLE, query), None)
-        return Ask(errand.key, errand.request, None if isinstance(errand.request, Query) else errand.key)
+        any_id = errand.expired or isinstance(errand.request, Query)
+        return Ask(errand.key, errand.request, None if any_id else errand.key)
 
     def _failed(self, errand: _Errand, why: Refusal | Unreachable, now: float) -> Settled | None:
         if isinstance(why, Unreachable):
@@ -163,7 +163,7 @@ class Outbox:
             self._again(errand, why.retry_after, now)
         elif why.definite or isinstance(errand.request, Query):
             return self._settle(errand, why)
-        elif why.code is Code.ID_EXPIRED and errand.stream is not None and not errand.expired:
+        elif why.code is Code.ID_EXPIRED and not errand.expired:
             errand.expired = True
             errand.due = now
         else:

@@ -13,8 +13,8 @@ from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.limits import PAGE_POSTS_MAX
 from bulletin.core.wire.publications import Published
-from bulletin.core.wire.replies import ChannelNames, Posted, PublishedPage, Receipt
-from bulletin.core.wire.requests import History, ListChannels, Publish, ReadLevel
+from bulletin.core.wire.replies import ChannelNames, LoggedIn, Posted, PublishedPage, Receipt
+from bulletin.core.wire.requests import History, ListChannels, Login, Publish, ReadLevel
 
 POST = Publish("ana", "geral", "oi")
 GERAL = Stream(StreamKind.CHANNEL, "geral")
@@ -105,6 +105,18 @@ class OutboxTests(OutboxCase):
         self.outbox.add(query, 0.0)
         self.outbox.due(0.0)
         self.assertIsNotNone(self.outbox.answered("k:2", Refusal(Code.UNSPECIFIED), 0.0))
+
+    def test_an_expired_id_of_what_may_take_effect_again(self):
+        """A login whose id is too old would never be answered otherwise, and the bot never be in."""
+        self.outbox.add(Login("ana"), 0.0)
+        self.assertEqual(self.outbox.due(0.0), [Ask("k:1", Login("ana"), "k:1")])
+        self.assertIsNone(self.outbox.answered("k:1", Refusal(Code.ID_EXPIRED), 1.0))
+        self.assertEqual(self.outbox.due(1.0), [Ask("k:1", Login("ana"), None)])
+        self.assertIsNone(self.outbox.answered("k:1", Unreachable(), 2.0))
+        _, asks = self.wait_of(2.0)
+        self.assertEqual(asks, [Ask("k:1", Login("ana"), None)])
+        self.assertIsNotNone(self.outbox.answered("k:1", LoggedIn(existing=True), 9.0))
+        self.assertEqual(len(self.outbox), 0)
 
 
 class WindowTests(OutboxCase):
