@@ -198,7 +198,10 @@ class Table:
 
 def table_of(reply: ClocksReply, language: Language, zone: tzinfo | None = None) -> Iterable[str]:
     """The lines: the board's time, headings, and one for each clock."""
-    time = datetime.fromtimestamp(reply.time, zone).isoformat(" ", "milliseconds")[:23]
+    try:
+        time = datetime.fromtimestamp(reply.time, zone).isoformat(" ", "milliseconds")[:23]
+    except (OverflowError, ValueError, OSError):
+        time = f"{reply.time:g}"
     yield language.count(
         "The board's time is {time}, after {number} round.",
         "The board's time is {time}, after {number} rounds.",

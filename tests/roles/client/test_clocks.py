@@ -153,3 +153,8 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(lines[1].index("state"), lines[2].index("in step"))
         self.assertTrue(lines[4].startswith("server2    never set"))
         self.assertTrue(lines[4].endswith("no answer"))
+
+    def test_a_time_that_no_calendar_has_is_a_number(self):
+        """Else the command would wait for ever for what it has."""
+        (first, *_) = table_of(attrs.evolve(REPLY, time=-1e11), Language(), UTC)
+        self.assertEqual(first, "The board's time is -1e+11, after 12 rounds.")
