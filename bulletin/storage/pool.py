@@ -73,16 +73,14 @@ def take_place(pool: Path) -> Place:
 
 
 def _choose(pool: Path) -> Place:
-    numbers = {
-        int(found[1]) for path in pool.iterdir() if path.is_dir() and (found := _PLACE.match(path.name))
-    }
-    known = [pool / f"{PREFIX}{number}" for number in sorted(numbers)]
+    there = {int(found[1]): path for path in pool.iterdir() if (found := _PLACE.match(path.name))}
+    known = [path for _, path in sorted(there.items()) if path.is_dir()]
     for directory in sorted(known, key=lambda directory: (_kind(directory), _taken_at(directory))):
         place = _take(directory)
         if place is not None:
             return place
     for number in range(1, PLACES_MAX + 1):
-        if number in numbers:
+        if number in there:
             continue
         place = _take(pool / f"{PREFIX}{number}")
         if place is not None:
@@ -97,11 +95,15 @@ def _take(directory: Path) -> Place | None:
         descriptor = lock_file(_lock_of(directory))
     except StoreBusy:
         return None
-    if directory.exists() and not _is_free(directory):
+    try:
+        os.utime(descriptor)  # first: whoever comes after one that fails from here on tries another one
+        if not directory.exists() or _is_free(directory):
+            return Place(directory, descriptor)
+    except BaseException:
         os.close(descriptor)
-        return None
-    os.utime(descriptor)
-    return Place(directory, descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def _is_free(directory: Path) -> bool:

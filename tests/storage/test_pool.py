@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.log.entry import NO_HASH
 from bulletin.storage import pool as pool_module
-from bulletin.storage.directory import DirectoryLock
+from bulletin.storage.directory import LOCK_NAME, DirectoryLock
 from bulletin.storage.hard_state import HardRecord, HardStateFile
 from bulletin.storage.pool import take_place
 from bulletin.storage.server_directory import DATABASE, HARD_STATE
@@ -87,6 +87,20 @@ class PoolTests(SynchronousTestCase):
             seen.append(self.take().name)
             self.free(seen[-1])
         self.assertEqual(seen, ["servidor-1", "servidor-2"] * 2)
+
+    def test_one_that_cannot_be_used_at_all_fails_one_process_and_not_the_next(self):
+        names = [self.take().name for _ in range(2)]
+        for name in names:
+            self.use(name, cluster=b"k" * 16)
+        self.free(*names)
+        (self.pool / "servidor-1" / LOCK_NAME).mkdir()
+        self.assertRaisesRegex(StoreError, "servidor-1 cannot be used", take_place, self.pool)
+        self.assertEqual(self.take().name, "servidor-2")
+
+    def test_a_file_with_the_name_of_a_place_is_none(self):
+        self.pool.mkdir()
+        (self.pool / "servidor-1").touch()
+        self.assertEqual([self.take().name for _ in range(2)], ["servidor-2", "servidor-3"])
 
     def test_a_directory_that_a_server_was_started_with_by_name_is_left_to_it(self):
         self.free(self.take().name)
