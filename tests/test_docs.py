@@ -31,7 +31,7 @@ WHOLE_PATH = re.compile(rf"(?<![\w/.-])(?:{'|'.join(TOPS)})/[\w./-]*[\w/]")
 COMMAND = re.compile(r"\bbulletin-(?:board|broker|proxy|reference|server|client|bot)\b")
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 VARIABLE = re.compile(r"\bBULLETIN_[A-Z_]+\b")
-OTHERS = {"scale", "wait"}  # docker compose's
+OTHERS = {"csv", "scale", "wait"}  # those of test commands, and docker compose's
 MODULE = re.compile(r"python3? -m ((?:tests|bulletin|benchmarks)[\w.]*)")
 
 

@@ -3,8 +3,8 @@
 The machine's clock is read once, at the start; from there on the monotonic clock drives, so that nobody who sets the
 machine's clock moves this one.  A correction is *slewed*: for a while the clock runs 1 % faster or slower (adjtime(2)
 does the same; Gusella and Zatti, "The Accuracy of the Clock Synchronization Achieved by TEMPO in Berkeley UNIX
-4.3BSD", 1989, section 2).  So it never runs backwards, and it jumps once at most: at its first correction, before
-anybody has seen a time of it.
+4.3BSD", 1989, section 2).  So it never runs backwards, and it jumps at its first correction alone, before anybody has
+seen a time of it; or later forwards, where the machine's wall clock and the others agree that it is so far behind.
 
 ::
 
@@ -104,7 +104,7 @@ class CorrectedClock:
         self._older: Measured | None = None
         self._newer: Measured | None = None
         self.steps = 0
-        """How often it jumped: once at its start, and once after each time that its machine slept."""
+        """How often it jumped: once at its start, and once after each time that its machine slept or was set right."""
         self.stepped = 0.0
         """Seconds that it jumped, summed."""
         self._run(now.monotonic, now.wall + offset, 0.0)
@@ -214,7 +214,8 @@ class CorrectedClock:
     def _slept(self, difference: float, now: Instant) -> bool:
         """Whether the machine slept, or its virtual machine stood still, with its monotonic clock.
 
-        Then both the wall clock and the others are ahead, by the same; a wall clock that somebody has set is alone.
+        Then both the wall clock and the others are ahead, by the same; a wall clock that somebody has set is alone, unless
+        it was set right.
         To slew hours would take weeks.
         """
         leap = now.wall - now.monotonic - self._wall_ahead

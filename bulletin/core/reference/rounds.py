@@ -50,7 +50,8 @@ SOONEST: Final = 1.0
 """Seconds between two rounds at least, however many servers ask for one."""
 
 GATHERING: Final = 3.0
-"""Seconds for which the first round waits for servers that are still to come: the coordinator jumps in it."""
+"""Seconds for which the first round waits for servers that are still to come: the coordinator jumps in it.  More than the
+interval of their heartbeats: one that runs by the board's time must not come after a newcomer, or that time is lost."""
 
 ROUNDS_TO_GATHER: Final = 5
 """Rounds after which nobody who is missing is waited for with the news that the clocks are in step."""

@@ -74,6 +74,22 @@ class FormationTests(SynchronousTestCase):
         assert asked is not None
         self.assertIsInstance(asked.body, RankRequest)
 
+    def test_a_reference_that_was_started_again_is_told_at_once_and_one_that_never_knows_it_is_not_flooded(
+        self,
+    ) -> None:
+        self.make(document(ME, OTHER))
+        self.answer(self.ask(), RankReply(1, None))
+        self.answer(self.ask(), HeartbeatReply(True, None))
+        asked = self.formation.address(self.formation.tick(self.now), 7, 5.0)  # type: ignore[arg-type]
+        self.answer(asked, HeartbeatReply(False, None))
+        asked = self.formation.address(self.formation.tick(self.now), 7, 5.0)  # type: ignore[arg-type]
+        self.assertIsInstance(asked.body, RankRequest)
+        self.answer(asked, RankReply(1, None))
+        asked = self.formation.address(self.formation.tick(self.now), 7, 5.0)  # type: ignore[arg-type]
+        self.assertIsInstance(asked.body, HeartbeatRequest)
+        self.answer(asked, HeartbeatReply(False, None))
+        self.assertIsNone(self.formation.tick(self.now))
+
     def test_a_place_that_a_copy_of_its_directory_has_taken_is_claimed_again_now_and_then(self) -> None:
         """Else its fellows would look for it where the copy was, for ever."""
         self.make(document(ME, OTHER))
