@@ -146,7 +146,9 @@ class Formation:
                 self._consider(document, now)
             case HeartbeatReply(known=known, document=document, members=members):
                 if self.beats and not known:
-                    self._asked_at = float("-inf")  # it was started again, and its first clock round waits for all
+                    self._asked_at = float(
+                        "-inf"
+                    )  # it was started again, and its first clock round waits for all
                 self._registered = self._registered and known and not self._is_elsewhere(members, now)
                 self._listed = members
                 self.beats = known
