@@ -7,6 +7,7 @@ from bulletin.core.board.history import PageQuery
 from bulletin.core.client.streams import Stream
 from bulletin.core.client.trouble import Changed, Trouble, Troubles
 from bulletin.core.errors import Refusal
+from bulletin.core.limits import CHANNELS_MAX, USERS_MAX
 from bulletin.core.wire.publications import Published
 from bulletin.core.wire.replies import ChannelNames, PublishedPage, UserNames
 from bulletin.core.wire.requests import History, ListChannels, ListUsers, Query, ReadLevel, Write
@@ -73,19 +74,19 @@ class Asking:
         return (await self.ask(History(ReadLevel.LINEARIZABLE, query), PublishedPage)).posts
 
     async def refresh(self) -> None:
-        """Learn the names that are new."""
+        """Learn the names that are new: as many as a board may have, whatever a broker says."""
         level = ReadLevel.LINEARIZABLE
         self._refreshed = self._voice.now().monotonic
-        more = True
-        while more:
+        left = CHANNELS_MAX
+        while left > 0:
             listed = await self.ask(ListChannels(level, self.names.channels.listed), ChannelNames)
             self.names.channels.listing(listed.names)
-            more = listed.more and bool(listed.names)
-        more = True
-        while more:
+            left = left - len(listed.names) if listed.more and listed.names else 0
+        left = USERS_MAX
+        while left > 0:
             named = await self.ask(ListUsers(level, self.names.users.listed), UserNames)
             self.names.users.listing(named.names)
-            more = named.more and bool(named.names)
+            left = left - len(named.names) if named.more and named.names else 0
 
     async def refresh_if_old(self) -> None:
         """The same, if it was not done just now; a failure is no loss."""

@@ -120,6 +120,9 @@ class Session:
                     adopted,
                 )
             )
+        for path in self._state.aside:
+            sentence = N_("Lines of an earlier session cannot be read, and are not sent: {path}")
+            self.voice.error(self.voice.say(sentence, path=harmless(str(path))))
         if self.reading.earlier:
             self.enter(self.reading.earlier[-1])
         result = await self.asking.patiently(lambda: self.asking.ask(Login(self.user), LoggedIn))

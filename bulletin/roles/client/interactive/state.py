@@ -19,17 +19,20 @@ import attrs
 from bulletin.core.board import rules
 from bulletin.core.client.outbox import LINES_MAX, Line
 from bulletin.core.errors import Refusal
-from bulletin.core.limits import MIB
+from bulletin.core.limits import CLOCK_MAX, MIB
 from bulletin.core.wire.requests import Publish, Send
 
-FILE_BYTES_MAX: Final = 8 * MIB
-"""A larger file was not written here."""
+FILE_BYTES_MAX: Final = 16 * MIB
+"""A larger file was not written here: a hundred lines of 64 KiB, of which JSON at most doubles each byte."""
 
 HISTORY_BYTES_MAX: Final = 256 * 1024
 """Of what was typed, so much is kept from one session to the next."""
 
 CHANNELS_REMEMBERED: Final = 100
 """Channels of which it is remembered where the reading stopped."""
+
+_DAMAGED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError, Refusal)
+"""What comes of reading a file that is not as it was written."""
 
 
 def directory(environment: Mapping[str, str]) -> Path:
@@ -71,6 +74,8 @@ class State:
         self._key = key_
         self._outbox = folder / f"outbox-{key_}-{session}.json"
         self._held: IO[bytes] | None = None
+        self.aside: list[Path] = []
+        """Outboxes in which there was something that could not be read, under the names that they have now."""
 
     def prepare_history(self) -> Path:
         """Make sure that what was typed can be appended to: the file is there, its owner's alone, and not long.
@@ -96,7 +101,7 @@ class State:
     def adopt(self) -> list[Line]:
         """The lines that processes which are no more have left, the oldest first; from now on they are this one's.
 
-        What would be too many is left for another start.
+        What would be too many is left for another start.  A file that is damaged is put aside; what can be read of it counts.
 
         :raises OSError: a file cannot be read or written.
         """
@@ -108,7 +113,9 @@ class State:
                 if file is None:
                     continue
                 taken.append((path, file))
-                found = _lines(file, path)
+                found, whole = _lines(file)
+                if not whole:
+                    self.aside += _put_aside(path)
                 if len(lines) + len(found) > LINES_MAX:
                     taken.pop()[1].close()
                     break
@@ -128,7 +135,7 @@ class State:
 
         :raises OSError: it could not be written; what was written before is still there.
         """
-        text = "".join(json.dumps(_record(line)) + "\n" for line in lines)
+        text = "".join(json.dumps(_record(line), ensure_ascii=False) + "\n" for line in lines)
         before = self._held
         if text:
             self._held = self._write(self._outbox, text)
@@ -151,14 +158,10 @@ class State:
         path = self._folder / f"seen-{self._key}.json"
         try:
             with path.open("rb") as file:
-                found = json.loads(file.read(FILE_BYTES_MAX))
-            channels = {str(name): int(seq) for name, seq in found["channels"].items()}
-            following = tuple(str(name) for name in found["following"])
-            inbox = found["inbox"]
-            return Seen(None if inbox is None else int(inbox), channels, following)
-        except FileNotFoundError:
+                return _seen(json.loads(file.read(FILE_BYTES_MAX)))
+        except OSError:
             return Seen()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except _DAMAGED:
             _put_aside(path)
             return Seen()
 
@@ -172,8 +175,11 @@ class State:
         self._write(self._folder / f"seen-{self._key}.json", text).close()
 
     def _outboxes(self) -> list[Path]:
-        found = self._folder.glob(f"outbox-{self._key}-*.json")
-        return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+        found: list[tuple[float, str, Path]] = []
+        for path in self._folder.glob(f"outbox-{self._key}-*.json"):
+            with contextlib.suppress(FileNotFoundError):  # another process has taken it over
+                found.append((path.stat().st_mtime, path.name, path))
+        return [path for _, _, path in sorted(found)]
 
     def _make_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -227,13 +233,16 @@ def _record(line: Line) -> dict[str, str]:
     return {"id": line.id, "user": request.user, **to, "message": request.message}
 
 
-def _lines(file: IO[bytes], path: Path) -> list[Line]:
-    """What a file holds; nothing, and it is put aside, if that cannot be read."""
-    try:
-        return [_line(json.loads(each)) for each in file.read(FILE_BYTES_MAX).splitlines()]
-    except (ValueError, KeyError, TypeError, Refusal):
-        _put_aside(path)
-        return []
+def _lines(file: IO[bytes]) -> tuple[list[Line], bool]:
+    """What can be read of an outbox, and whether that is all that there is."""
+    lines: list[Line] = []
+    whole = True
+    for each in file.read(FILE_BYTES_MAX).splitlines():
+        try:
+            lines.append(_line(json.loads(each)))
+        except _DAMAGED:
+            whole = False
+    return lines, whole
 
 
 def _line(record: dict[str, Any]) -> Line:
@@ -245,6 +254,24 @@ def _line(record: dict[str, Any]) -> Line:
     return Line(id_, Send(user, rules.own_name(record["receiver"], "receiver"), message))
 
 
-def _put_aside(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.replace(path.with_suffix(".unreadable"))
+def _seen(record: dict[str, Any]) -> Seen:
+    inbox = record["inbox"]
+    channels = {rules.name(name, "channel"): _seq(seq) for name, seq in record["channels"].items()}
+    following = tuple(rules.name(name, "channel") for name in record["following"])
+    return Seen(None if inbox is None else _seq(inbox), channels, following[-CHANNELS_REMEMBERED:])
+
+
+def _seq(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= CLOCK_MAX:
+        raise ValueError("no number of a post")
+    return value
+
+
+def _put_aside(path: Path) -> list[Path]:
+    """Give a file another name; the name, if that could be done."""
+    aside = path.with_suffix(".unreadable")
+    try:
+        path.replace(aside)
+    except OSError:
+        return []
+    return [aside]

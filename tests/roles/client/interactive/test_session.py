@@ -7,6 +7,7 @@ from bulletin.core.client.streams import Stream
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire import requests
 from bulletin.core.wire.publications import write_post
+from bulletin.roles.client.interactive import asking
 from bulletin.roles.client.interactive.lines import COMMANDS
 from bulletin.roles.client.interactive.look import plain
 from bulletin.roles.client.interactive.orders import ORDERS, help_page
@@ -353,6 +354,23 @@ class BadLuck(SessionTestCase):
         self.assertEqual(self.lines.count("The board works again."), 1)
         self.assertEqual(self.texts(), ["um", "a"])
 
+    def test_a_damaged_outbox(self):
+        """What can be read of it is sent; that there was more is said."""
+        self.begin()
+        self.type("/join geral")
+        self.link(False)
+        self.type("a", "b", seconds=2)
+        self.crash()
+        (path,) = self.folder.glob("bulletin/outbox-*.json")
+        path.write_bytes(path.read_bytes()[:-5])
+        self.begin()
+        self.pass_time(3)
+        self.assertEqual(self.posts()[-1], "a")
+        aside = path.with_suffix(".unreadable")
+        self.assertEqual(
+            self.errors, [f"Lines of an earlier session cannot be read, and are not sent: {aside}"]
+        )
+
     def test_a_crash(self):
         """The next session sends what was not settled, with its ids, and shows it once."""
         self.begin()
@@ -381,6 +399,22 @@ class BadLuck(SessionTestCase):
         self.type("a")
         self.assertIn("Look whether it is there before you post it again: geral: a", self.errors[0])
         self.assertEqual(self.session.waiting(), [])
+
+    def test_a_list_without_end(self):
+        """A broker that always has one more name is asked for as many as a board may have."""
+        self.patch(asking, "CHANNELS_MAX", 5)
+        self.patch(asking, "USERS_MAX", 3)
+        self.begin()
+        asked = []
+
+        def names(_, after):
+            asked.append(after)
+            return (f"n{len(asked)}",), True
+
+        self.patch(self.board, "names", names)
+        self.type("/channels", seconds=1)
+        self.assertEqual(len(asked), 8)
+        self.assertIn("n5", self.lines[-1])
 
     def test_too_many(self):
         """So many lines wait; what is above is given back."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.client.outbox import LINES_MAX, Line
+from bulletin.core.limits import MESSAGE_BYTES_MAX
 from bulletin.core.wire.requests import Publish, Send
 from bulletin.roles.client.interactive.state import HISTORY_BYTES_MAX, Seen, State, directory, key
 
@@ -103,6 +104,8 @@ class Files(SynchronousTestCase):
             '{"id": "ab:1"}',
             "[1]",
             '{"id": "a:1", "user": "ana", "channel": "x", "message": ""}',
+            '{"id": "a:1", "user": "ana", "channel": "x", "message": "\\ud800"}',
+            "[" * 100_000,
         ):
             state = self.state()
             state.keep(LINES)
@@ -111,6 +114,45 @@ class Files(SynchronousTestCase):
             path.write_text(text + "\n")
             self.assertEqual(self.state("cd").adopt(), [])
             self.assertEqual(path.with_suffix(".unreadable").read_text(), text + "\n")
+
+    def test_partly_readable(self):
+        """A line that was cut off does not take the others with it; that there was one is known."""
+        state = self.state()
+        state.keep(LINES)
+        state.close()
+        (path,) = self.outboxes()
+        path.write_bytes(path.read_bytes()[:-9])
+        state = self.state("cd")
+        self.assertEqual(state.adopt(), LINES[:1])
+        self.assertEqual(state.aside, [path.with_suffix(".unreadable")])
+
+    def test_as_much_as_there_may_be(self):
+        """The longest lines, of what takes most bytes, come back."""
+        for character in ("\N{GRINNING FACE}", '"', "\n", "\xe9"):
+            text = character * (MESSAGE_BYTES_MAX // len(character.encode()))
+            lines = [Line(f"ab:{each}", Publish("ana", "geral", text)) for each in range(LINES_MAX)]
+            state = self.state()
+            state.keep(lines)
+            state.close()
+            state = self.state("cd")
+            self.assertEqual(state.adopt(), lines)
+            state.keep([])
+
+    def test_taken_over_by_another_meanwhile(self):
+        """A file that goes away between two looks is another process's, and no reason to leave the others."""
+        gone, left = self.state("01"), self.state("02")
+        for state in (gone, left):
+            state.keep(LINES)
+            state.close()
+        glob = Path.glob
+
+        def glob_and_remove(folder, pattern):
+            found = list(glob(folder, pattern))
+            found[0].unlink()
+            return found
+
+        self.patch(Path, "glob", glob_and_remove)
+        self.assertEqual(self.state("ef").adopt(), LINES)
 
     def test_cannot_be_written(self):
         """What was written before stays."""
@@ -130,7 +172,17 @@ class Files(SynchronousTestCase):
         state.remember(seen)
         self.assertEqual(self.state("cd").seen(), seen)
         (path,) = self.folder.glob("seen-*.json")
-        for text in ("", "[]", json.dumps({"inbox": "x", "channels": {}, "following": []})):
+        for text in (
+            "",
+            "[]",
+            "[" * 100_000,
+            json.dumps({"inbox": "x", "channels": {}, "following": []}),
+            json.dumps({"inbox": -1, "channels": {}, "following": []}),
+            json.dumps({"inbox": 2**70, "channels": {}, "following": []}),
+            json.dumps({"inbox": 1, "channels": {"a": float("inf")}, "following": []}),
+            json.dumps({"inbox": 1, "channels": {"\ud800": 1}, "following": []}),
+            json.dumps({"inbox": 1, "channels": {}, "following": ["\x1b[2J"]}),
+        ):
             path.write_text(text)
             self.assertEqual(state.seen(), Seen())
 
