@@ -7,13 +7,14 @@ must: with ``http.client`` it would take twice the time.
 
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from bulletin.transport.endpoints import EndpointError, parse_host_port
 
 PATIENCE: Final = 3.0
-"""Seconds that an answer may take."""
+"""Seconds that an answer may take, to its last byte."""
 
 PAGE_BYTES_MAX: Final = 4096
 """Bytes of it that are read."""
@@ -22,15 +23,22 @@ PAGE_BYTES_MAX: Final = 4096
 def ask(host: str, port: int) -> tuple[bool, str]:
     """Whether the role behind an address is ready, and its sentence, or why it has none."""
     received = bytearray()
+    end = time.monotonic() + PATIENCE
     try:
         with socket.create_connection((host.strip("[]"), port), timeout=PATIENCE) as connection:
             connection.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-            while len(received) < PAGE_BYTES_MAX and (some := connection.recv(PAGE_BYTES_MAX)):
+            while len(received) < PAGE_BYTES_MAX:
+                # One byte now and then must not keep whoever waits for the answer.
+                connection.settimeout(max(0.001, end - time.monotonic()))
+                some = connection.recv(PAGE_BYTES_MAX)
+                if not some:
+                    break
                 received += some
     except OSError as error:
         return False, f"{host}:{port} does not answer: {error}"
     head, _, body = bytes(received[:PAGE_BYTES_MAX]).partition(b"\r\n\r\n")
-    return head[9:12] == b"200", body.decode(errors="replace").strip() or f"{host}:{port} serves no such page"
+    sentence = "".join(c if c.isprintable() else " " for c in body.decode(errors="replace")).strip()
+    return head[9:12] == b"200", sentence or f"{host}:{port} serves no such page"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,6 +32,12 @@ STATUS_SECONDS: Final = 1.0
 
 STATUS_CHARACTERS_MAX: Final = 500
 
+WATCHDOG_DIGITS_MAX: Final = 18
+"""Of a number of microseconds that somebody means."""
+
+LIFE_SECONDS_MIN: Final = 0.1
+"""Between two signs of life at least, however impatient the watchdog is: they are not all that this process has to do."""
+
 MICROSECONDS: Final = 1_000_000
 
 _log = Logger()
@@ -55,7 +61,8 @@ class Notifier:
             _log.warn(
                 "NOTIFY_SOCKET is {address!r}, which names no socket: nobody is notified", address=address
             )
-        self._watchdog = int(usec) / MICROSECONDS if own and usec.isdecimal() else 0.0
+        said = usec.isascii() and usec.isdecimal() and len(usec) <= WATCHDOG_DIGITS_MAX
+        self._watchdog = int(usec) / MICROSECONDS if own and said else 0.0
         self._socket: socket.socket | None = None
         self._unsaid: dict[str, str] = {}
         self._said = ""
@@ -103,7 +110,7 @@ class Notifier:
         self._say(READY="1", STATUS=self._sentence())
         self._every(STATUS_SECONDS, self._tell, reactor)
         if self._watchdog:
-            self._every(self._watchdog / 2, self._live, reactor)
+            self._every(max(LIFE_SECONDS_MIN, self._watchdog / 2), self._live, reactor)
 
     def _every(self, seconds: float, function: Callable[[], None], reactor: Any) -> None:
         loop = LoopingCall(function)

@@ -3,17 +3,33 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.roles import health_check
 from bulletin.roles.health_check import main
 
 
 class Page(BaseHTTPRequestHandler):
+    sentence = b"No broker knows this server.\n"
+
     def do_GET(self):
         self.server.asked.append(self.path)
+        if self.server.drips:
+            self.drip()
+            return
         self.send_response(self.server.status)
         self.end_headers()
-        self.wfile.write(b"No broker knows this server.\n")
+        self.wfile.write(self.sentence)
+
+    def drip(self):
+        """Send a byte, have the time of a byte pass, until the other one has had enough."""
+        try:
+            while True:
+                self.wfile.write(b"x")
+                self.server.clock.advance(1)
+        except OSError:
+            pass
 
     def log_message(self, *_):
         pass
@@ -24,6 +40,7 @@ class HealthCheckTests(SynchronousTestCase):
         self.server = HTTPServer(("127.0.0.1", 0), Page)
         self.server.asked = []
         self.server.status = 200
+        self.server.drips = False
         self.address = f"127.0.0.1:{self.server.server_port}"
         thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -42,6 +59,19 @@ class HealthCheckTests(SynchronousTestCase):
         self.server.status = 503
         self.assertEqual(self.check(self.address), (1, "No broker knows this server.\n", ""))
         self.assertEqual(self.server.asked, ["/readyz"] * 2)
+
+    def test_an_answer_without_end(self):
+        """A byte now and then keeps nobody."""
+        self.server.drips = True
+        self.server.clock = Clock()
+        self.patch(health_check.time, "monotonic", self.server.clock.seconds)
+        status, out, _ = self.check(self.address)
+        self.assertEqual(status, 1)
+        self.assertIn("does not answer", out)
+
+    def test_the_sentence_is_one_harmless_line(self):
+        self.patch(Page, "sentence", b"\x1b[2Jgone\nREADY\r\n")
+        self.assertEqual(self.check(self.address)[1], "[2Jgone READY\n")
 
     def test_nobody_there(self):
         status, out, _ = self.check("127.0.0.1:1")

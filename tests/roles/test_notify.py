@@ -138,6 +138,23 @@ class NotifierTests(NotifyCase):
             self.assertEqual(self.manager.heard(), [["READY=1", "STATUS=Fine."]])
             notifier.closed()
 
+    def test_what_is_no_time_of_a_watchdog(self):
+        """It is as if there were none; it keeps nothing from starting."""
+        for usec in ("9" * 400, "9" * 5000, "-1", "1e6", "\N{ARABIC-INDIC DIGIT THREE}000000", "", "0"):
+            self.notifier(WATCHDOG_USEC=usec).opened(self.reactor, lambda: "It waits.")
+            self.reactor.run()
+            self.reactor.advance(60)
+            lines = [line for datagram in self.manager.heard() for line in datagram]
+            self.assertIn("READY=1", lines)
+            self.assertNotIn("WATCHDOG=1", lines, usec)
+
+    def test_an_impatient_watchdog_does_not_keep_the_reactor_busy(self):
+        self.notifier(WATCHDOG_USEC="1").opened(self.reactor, lambda: "It waits.")
+        self.reactor.run()
+        self.manager.heard()
+        self.reactor.pump([0.001] * 1000)
+        self.assertLessEqual(len(self.manager.heard()), 12)
+
     def test_children_do_not_inherit_it(self):
         self.notifier(WATCHDOG_USEC="1", WATCHDOG_PID="42")
         self.assertEqual(self.environment, {"PATH": "/bin"})
