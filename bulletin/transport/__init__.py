@@ -17,6 +17,7 @@ What is easily got wrong here, each with a test of its own:
 - ZeroMQ's high-water mark counts messages per peer, not bytes and not frames: `bounds` says what that comes to.  A message
   without an end, and long replies to a peer that does not read, are bounded by what the kernel counts: `accounts`, `guarded`.
 - Options are set before the first endpoint; most have no effect on one that is there already.
+- Names are looked up on I/O threads, which do nothing else meanwhile: `connection` has several.
 - A failed bind closes its socket, or the context would wait for it at the end for ever.
 - ZMTP's heartbeats stay off, and TCP looks for half-dead peers: libzmq 4.3.5 aborts the process in ``out_event`` when a ping is
   due, or an answer to one, on a connection that was reset while its messages wait behind the mark.

@@ -10,6 +10,7 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle
 from typing import Any, ClassVar, Final
 
 import zmq
@@ -40,10 +41,12 @@ KEEPALIVES: Final = 3
 """Unanswered questions of TCP after which a peer is gone."""
 
 PLAIN_THREAD: Final = 1
-NAMES_THREAD: Final = 2
-"""ZeroMQ's I/O threads, as bits of its affinity.  It looks names up on the thread of the socket that connects, and while a name
-server does not answer that thread does nothing else.  So whoever connects by a name has a thread apart, and servers that know
-each other by addresses go on."""
+"""ZeroMQ's first I/O thread, as a bit of its affinity: for whoever listens, or connects to an address."""
+
+NAME_THREADS: Final = 7
+"""I/O threads besides, which connections to names have in turn.  ZeroMQ looks a name up on the thread of the connection, and
+while a name server does not answer, that thread does nothing else.  So servers that know each other by addresses go on, and
+a broker goes on while the name of the reference, which was stopped, leads nowhere."""
 
 PAUSE_AFTER_ERROR: Final = 0.1
 """Seconds until a socket is read again after an error that should not be."""
@@ -57,7 +60,7 @@ class Transport(ZmqFactory):
     :param reactor: in place of the global one, in tests.
     """
 
-    ioThreads = 2
+    ioThreads = 1 + NAME_THREADS
     lingerPeriod = 250
     """Milliseconds for which closing waits, blocking, for what is not yet sent.  The last resort, not a drain."""
 
@@ -69,6 +72,11 @@ class Transport(ZmqFactory):
         super().__init__()
         self.log = RateLimitedLog(_log, self.seconds)
         self.closed = False
+        self._name_threads = cycle(PLAIN_THREAD << number for number in range(1, self.ioThreads))
+
+    def thread_for(self, endpoint: str) -> int:
+        """The I/O thread of a new connection to a checked endpoint, as a bit of ZeroMQ's affinity."""
+        return next(self._name_threads) if has_name(endpoint) else PLAIN_THREAD
 
     def shutdown(self) -> None:
         """Close all its sockets and end the context.  May be called again."""
@@ -160,10 +168,7 @@ class Connection(ZmqConnection):
         self._take = self.socket.recv
         self._put = super(zmq.Socket, self.socket).send  # type: ignore[misc]  # the compiled class's own, twice as fast
         try:
-            self._set_options(
-                ipv6=any("[" in endpoint for endpoint in (*listen, *connect)),
-                thread=NAMES_THREAD if any(map(has_name, connect)) else PLAIN_THREAD,
-            )
+            self._set_options(ipv6=any("[" in endpoint for endpoint in (*listen, *connect)))
             self._before_endpoints()
             for endpoint in listen:
                 self._listen(endpoint)
@@ -175,7 +180,7 @@ class Connection(ZmqConnection):
         self._open = True
         self._again()
 
-    def _set_options(self, *, ipv6: bool, thread: int) -> None:
+    def _set_options(self, *, ipv6: bool) -> None:
         """Everything but marks and subscriptions has no effect on endpoints that are there already."""
         bounds, sock = self.bounds, self.socket
         for option, value in (
@@ -191,7 +196,7 @@ class Connection(ZmqConnection):
             (zmq.BACKLOG, bounds.accept_queue),
             (zmq.CONNECT_TIMEOUT, CONNECT_MILLISECONDS),
             (zmq.IPV6, int(ipv6)),
-            (zmq.AFFINITY, thread),
+            (zmq.AFFINITY, PLAIN_THREAD),
             *self.settings,
         ):
             sock.set(option, value)
@@ -207,6 +212,7 @@ class Connection(ZmqConnection):
             self._owned.append(path)
 
     def _connect(self, endpoint: str) -> None:
+        self.socket.set(zmq.AFFINITY, self.factory.thread_for(endpoint))
         try:
             self.addEndpoints([ZmqEndpoint(ZmqEndpointType.connect, endpoint)])
         except zmq.ZMQError as error:

@@ -1,6 +1,9 @@
-"""In a network namespace of its own, as root: a name server that never answers, one socket that asks it, two others.
+"""In a network namespace of its own, as root: a name server that never answers, sockets that ask it, two others.
 
-Prints which came first: the message between the two, or the second asking for the same name (the lookup is still under way then).
+    python -m tests.transport.slow_names ENDPOINTS
+
+The endpoints, separated by commas, are what the sender of the two connects to; PORT stands for the other one's port.  Prints which
+came first: the message between the two, or the second asking for the same name (the lookup is still under way then).
 """
 
 import os
@@ -39,7 +42,10 @@ def main():
         end("lookup")
 
     def send():
-        fellow = ZEROMQ.Dealer(transport, connect=[router.endpoint], received=print)
+        port = router.endpoint.rpartition(":")[2]
+        fellow = ZEROMQ.Dealer(
+            transport, connect=sys.argv[1].replace("PORT", port).split(","), received=print
+        )
         fellow.send(b"hello")
         kept.append(fellow)
 

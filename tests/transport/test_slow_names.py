@@ -11,6 +11,16 @@ ROOT = Path(__file__).parents[2]
 
 class SlowNamesTests(SynchronousTestCase):
     def test_a_name_server_that_does_not_answer_stops_nobody_who_connects_by_address(self):
+        self.sends_through("tcp://127.0.0.1:PORT")
+
+    def test_nor_whoever_connects_by_another_name(self):
+        self.sends_through("tcp://localhost:PORT")
+
+    def test_nor_one_socket_with_both(self):
+        self.sends_through("tcp://nobody.example:1,tcp://localhost:PORT")
+        self.sends_through("tcp://localhost:PORT,tcp://nobody.example:1")
+
+    def sends_through(self, endpoints):
         why_not = obstacle()
         if why_not is not None:
             raise SkipTest(why_not)
@@ -20,7 +30,7 @@ class SlowNamesTests(SynchronousTestCase):
         done = subprocess.run(
             [
                 *("unshare", "--net", "--mount", "sh", "-c", script, "sh"),
-                *(sys.executable, "-m", "tests.transport.slow_names"),
+                *(sys.executable, "-m", "tests.transport.slow_names", endpoints),
             ],
             capture_output=True,
             text=True,
