@@ -29,7 +29,10 @@ def ask(host: str, port: int) -> tuple[bool, str]:
             connection.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
             while len(received) < PAGE_BYTES_MAX:
                 # One byte now and then must not keep whoever waits for the answer.
-                connection.settimeout(max(0.001, end - time.monotonic()))
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("it takes too long")
+                connection.settimeout(left)
                 some = connection.recv(PAGE_BYTES_MAX)
                 if not some:
                     break
