@@ -23,8 +23,9 @@ ASK_EVERY: Final = 1.0
 ALONE: Final = 2.0
 """Seconds without the reference after which a server does without its first round."""
 
-PATIENCE: Final = 5.0
-"""And with a reference that gives it none."""
+PATIENCE: Final = 8.0
+"""And with a reference that gives it none.  One that starts up to :data:`ALONE` later than this server, and waits in vain for
+another one with its first round, still comes in time: without a first round a clock that is hours off is right after weeks."""
 
 NOTABLE: Final = 0.5
 """Seconds of a correction above which it is worth a line in the log."""

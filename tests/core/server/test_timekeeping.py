@@ -3,9 +3,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.corrected import FREE_AFTER, CorrectedClock, State
 from bulletin.core.clocks.instant import Instant
+from bulletin.core.reference.rounds import GATHERING, ROUND_PATIENCE
 from bulletin.core.server.notices import Notices
 from bulletin.core.server.timekeeping import ALONE, ASK_EVERY, EXCHANGED_MAX, PATIENCE, Timekeeping
 from bulletin.core.wire.clocks import PROBES_MAX, Adjustment, Probe, RoundRequest
+from bulletin.core.wire.reference import INTERVAL
 
 NEVER = float("-inf")
 
@@ -119,6 +121,10 @@ class SettledTests(Case):
     def test_a_reference_that_holds_no_rounds_is_not_waited_for_for_ever(self):
         self.assertFalse(self.settled_at(PATIENCE - 0.1, PATIENCE - 0.2))
         self.assertTrue(self.settled_at(PATIENCE, PATIENCE - 0.1))
+
+    def test_a_reference_that_starts_a_little_later_and_waits_for_a_dead_server_is_waited_for(self):
+        first_round = ALONE + INTERVAL + GATHERING + ROUND_PATIENCE
+        self.assertFalse(self.settled_at(first_round, first_round - 0.5))
 
     def test_counted_from_the_joining(self):
         self.keeping.joined(at(100.0))
