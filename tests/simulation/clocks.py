@@ -106,6 +106,7 @@ class Server:
         self.formation = Formation(
             self.name, f"tcp://{self.name}:1", self.member, 3, self.world.document, notices
         )
+        self.adjusted_at = 0.0
         self.before: tuple[float, float, int] | None = None
         self.world.time.after(0.0, lambda life=self.life: self.tick(life))
         self.world.time.after(self.world.rng.random(), lambda life=self.life: self.stamp(life))
@@ -156,6 +157,7 @@ class Server:
 
     def adjust(self, adjustment: Adjustment) -> None:
         self.keeping.adjusted(adjustment, self.machine.now)
+        self.adjusted_at = self.world.time.now
 
     def stamp(self, life: int) -> None:
         """A post is admitted: look at what is said about its time."""
@@ -192,7 +194,9 @@ class Server:
         )
         world.counts["stamps"] += 1
         error = abs(time - board)
-        if error > bound + ROUNDING:
+        if self.adjusted_at < world.lost_at:
+            world.counts["by a time that was lost"] += 1
+        elif error > bound + ROUNDING:
             world.counts["outside"] += 1
             world.worst = max(world.worst, error - bound)
 
@@ -257,6 +261,8 @@ class World:
         self.coordinator: Coordinator | None = None
         self.board: CorrectedClock | None = None
         self.reference_started_at = 0.0
+        self.lost_at = 0.0
+        """When a reference began with a time of its own, since whoever knew the board's was away or had died, too."""
         self.servers = [Server(self, n, self._machine(), self._link()) for n in range(1, good + 1)]
         for lie in self.options.lies:
             liar = Liar(self, len(self.servers) + 1, self._machine(), self._link())
@@ -353,8 +359,12 @@ class World:
                 self.time.after(
                     delay, lambda server=server, frame=frame, of=server.life: server.receive(frame, of)
                 )
-        if life is self.coordinator and life.rounds.clock.steps:
-            self.board = life.rounds.clock
+        clock = life.rounds.clock
+        if life is self.coordinator and clock.steps and self.board is not clock:
+            self.board = clock
+            if all(row.state is State.NEVER for row in life.rounds.rows(self.machine.now)):
+                self.lost_at = self.time.now
+                self.counts["a time of its own"] += 1
 
     def board_time(self) -> float | None:
         """The reference's corrected clock; while it is away, as it would go on."""
