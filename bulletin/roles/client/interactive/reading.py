@@ -65,8 +65,8 @@ class Reading:
         self._voice = voice
         self._state = state
         seen = state.seen() if voice.terminal else Seen()
-        self.earlier = seen.following
-        """The channels of the last session, the current one last."""
+        self.earlier = list(seen.following)
+        """The channels of the last session that are not followed again yet, the current one last."""
         self._read: dict[Stream, int] = {_channel(name): seq for name, seq in seen.channels.items()}
         if seen.inbox is not None:
             self._read[self.inbox] = seen.inbox
@@ -94,7 +94,7 @@ class Reading:
         if stream in self.followed:
             return
         followed = self.followed[stream] = Followed(last=since or 0)
-        self._dirty = True
+        self.forget(stream)
         begin_with = BEGIN_WITH if stream.kind is StreamKind.CHANNEL or self._voice.terminal else 0
         self._link.follow(stream, since=since, last=begin_with)
         if not self._voice.terminal:
@@ -107,6 +107,12 @@ class Reading:
     async def follow_channel(self, channel: str) -> None:
         """Follow a channel."""
         await self.follow(_channel(channel))
+
+    def forget(self, stream: Stream) -> None:
+        """Of what the last session followed, this needs to be followed again no longer."""
+        self._dirty = True
+        if stream.kind is StreamKind.CHANNEL and stream.name in self.earlier:
+            self.earlier.remove(stream.name)
 
     async def _not_too_far(self, stream: Stream, since: int) -> int | None:
         """Where to begin; None if that is so far back that only the last posts are shown."""
@@ -215,7 +221,7 @@ class Reading:
         self._remembered = self._voice.now().monotonic
         self._dirty = False
         read = {stream.name: seq for stream, seq in self._read.items() if stream.kind is StreamKind.CHANNEL}
-        following = sorted(self.channels, key=lambda name: name == current)
+        following = sorted([*self.earlier, *self.channels], key=lambda name: name == current)
         try:
             self._state.remember(Seen(self._read.get(self.inbox), read, tuple(following)))
         except OSError as why:

@@ -129,7 +129,7 @@ class Session:
         welcome = N_("Welcome back, {user}.") if result.existing else N_("{user} is registered now.")
         self.voice.notice(self.voice.say(welcome, user=harmless(self.user)))
         await self.asking.patiently(lambda: self.reading.follow(self.reading.inbox))
-        for channel in self.reading.earlier:
+        for channel in tuple(self.reading.earlier):
             await self._enter_again(channel)
         self.sending.begin()
         if self.voice.terminal:
@@ -145,6 +145,7 @@ class Session:
             await self.asking.patiently(lambda: self.reading.follow_channel(channel))
         except Refused as refused:
             self.voice.error(f"{harmless(channel)}: {self.voice.reason(refused.refusal, refused.sentence)}")
+            self.reading.forget(Stream(StreamKind.CHANNEL, channel))
             if self.current == channel:
                 self.enter(None)
 

@@ -65,6 +65,32 @@ class Beginning(SessionTestCase):
         self.assertEqual(session.prompt, "ana@geral> ")
         self.assertEqual(sorted(self.texts()), ["psst", "quatro", "três"])
 
+    def test_goes_on_after_a_session_without_a_board(self):
+        """What the session before the last one followed is not forgotten because the last one never reached the board."""
+        self.board.write("geral", "um")
+        self.board.write("avisos", "dois")
+        self.begin()
+        self.type("/join avisos", "/join geral")
+        self.begin(connected=False)
+        self.link(False)
+        self.pass_time(6)
+        self.board.write("avisos", "três")
+        session = self.begin()
+        self.assertEqual(session.prompt, "ana@geral> ")
+        self.assertEqual(session.reading.channels, ["avisos", "geral"])
+        self.assertEqual(self.texts(), ["três"])
+
+    def test_a_channel_that_is_no_more(self):
+        """A channel of the last session that the board does not know is followed no longer."""
+        self.board.write("geral", "um")
+        self.begin()
+        self.type("/join geral")
+        self.leave()
+        self.board.channels.remove("geral")
+        session = self.begin()
+        self.assertEqual(self.errors, ["geral: There is no such channel."])
+        self.assertEqual((session.prompt, session.reading.earlier), ("ana> ", []))
+
     def test_after_a_long_time(self):
         """Not everything that came is shown, and that is said."""
         self.board.write("geral", "zero")
