@@ -176,6 +176,11 @@ class Interactive(CommandOptions):
         """A person at a terminal can be asked."""
         return not (is_terminal(sys.stdin) and is_terminal(sys.stdout))
 
+    def check(self) -> None:
+        """Something must be there to read."""
+        if sys.stdin is None:
+            raise _closed()
+
 
 class Login(CommandOptions):
     """Register a user, or greet one."""
@@ -411,7 +416,7 @@ def is_terminal(file: TextIO | None) -> bool:
 def text_of_stdin() -> str:
     """The text of standard input, without its last line end."""
     if sys.stdin is None:
-        raise Mistake(N_("standard input is closed"))
+        raise _closed()
     data = sys.stdin.buffer.read(MESSAGE_BYTES_MAX + 3)
     if len(data) > MESSAGE_BYTES_MAX + 2:
         raise Mistake(N_("standard input has more than {most} bytes"), most=MESSAGE_BYTES_MAX)
@@ -419,3 +424,7 @@ def text_of_stdin() -> str:
         return data.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise Mistake(N_("standard input is not valid UTF-8")) from None
+
+
+def _closed() -> Mistake:
+    return Mistake(N_("standard input is closed"))

@@ -219,6 +219,7 @@ class Parsed(SynchronousTestCase):
     def test_no_standard_input(self):
         self.patch(sys, "stdin", None)
         self.assertIn("closed", self.refused("--user", "ana", "publish", "geral", "-"))
+        self.assertIn("closed", self.refused("--user", "ana", "interactive"))
 
 
 class Foreground(SynchronousTestCase):

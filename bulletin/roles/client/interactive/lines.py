@@ -140,6 +140,7 @@ def understand(line: str, language: Language) -> Meaning | None:
 
     A line that begins with a slash is a command, with two it is a text that begins with one.
     """
+    line = line.rstrip("\r\n")  # what was copied often ends in one, and means none
     if not line.strip():
         return None
     if line.startswith(SLASH * 2):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.streams import Stream
 from bulletin.core.client.trouble import Trouble
+from bulletin.core.errors import Code
 from bulletin.core.limits import PAGE_POSTS_MAX
 from bulletin.core.wire.replies import ChannelCreated
 from bulletin.core.wire.requests import CreateChannel, Send
@@ -34,6 +35,7 @@ from bulletin.roles.client.interactive.lines import (
 from bulletin.roles.client.interactive.look import Style, columns, row, summary
 from bulletin.roles.client.interactive.names import Names
 from bulletin.roles.client.interactive.reading import FOLLOWED_MAX
+from bulletin.roles.client.link import Refused
 from bulletin.roles.client.show import harmless
 
 if TYPE_CHECKING:
@@ -104,7 +106,13 @@ async def history(session: "Session", given: Given) -> None:
     channel = given.get(Place.CHANNEL, session.current)
     if channel is None:
         raise _nowhere()
-    await _page(session, Stream(StreamKind.CHANNEL, channel), given)
+    try:
+        await _page(session, Stream(StreamKind.CHANNEL, channel), given)
+    except Refused as refused:
+        if refused.refusal.code is not Code.NO_SUCH_CHANNEL:
+            raise
+        await session.asking.refresh_if_old()
+        raise _no_channel(session, channel) from None
 
 
 async def inbox(session: "Session", given: Given) -> None:

@@ -201,6 +201,8 @@ class AtTerminal(Interactive):
     def __init__(self, setting: Setting, ended: Callable[[int], object], **arguments: Any) -> None:
         super().__init__(setting, ended, **arguments)
         self._screen: Screen | None = None
+        self._refused: Refused | None = None
+        """Why the user cannot be logged in."""
 
     async def run(self) -> int:
         """Until he has had enough."""
@@ -217,8 +219,11 @@ class AtTerminal(Interactive):
             return DONE
         voice = Voice(screen, setting.language, Look(user, brief=True), self.now, terminal=True)
         session = self.make_session(user, voice)
-        self._start(self._begin(session))
-        await _from_asyncio(screen.talk(session, session.history_file()))
+        self._start(self._begin(session, screen))
+        if self._refused is None:
+            await _from_asyncio(screen.talk(session, session.history_file()))
+        if self._refused is not None:
+            return self.refused(self._refused.refusal, self._refused.sentence)
         await session.last_lines(LAST_SECONDS)
         left = session.left()
         if left is not None:
@@ -235,18 +240,14 @@ class AtTerminal(Interactive):
         """What was typed is kept: being told to end is a good end."""
         return DONE
 
-    async def _begin(self, session: Session) -> None:
+    async def _begin(self, session: Session, screen: "Screen") -> None:
         try:
             await session.begin()
         except Refused as refused:
-            await _from_asyncio(self._leave_screen())
-            self._end(self.refused(refused.refusal, refused.sentence))
+            self._refused = refused
+            await _from_asyncio(screen.stop())
         except NoAnswer:
             _log.debug("The session ended before it had begun.")
-
-    async def _leave_screen(self) -> None:
-        if self._screen is not None:
-            await self._screen.stop()
 
     def _wrong_name(self, name: str) -> str | None:
         try:

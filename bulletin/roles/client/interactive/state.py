@@ -263,7 +263,7 @@ def _seen(record: dict[str, Any]) -> Seen:
 
 def _seq(value: object) -> int:
     if not isinstance(value, int) or not 0 <= value <= CLOCK_MAX:
-        raise ValueError("no number of a post")
+        raise ValueError(value)
     return value
 
 

@@ -39,6 +39,12 @@ class Understood(SynchronousTestCase):
         self.means("//b", Say("/b"))
         self.means("um\n/dois", Say("um\n/dois"))
 
+    def test_line_ends_at_the_end(self):
+        """What is pasted often has one too many."""
+        self.means("um\ndois\n", Say("um\ndois"))
+        self.means("//b\r\n", Say("/b"))
+        self.means("/msg ana oi\n", Order(MESSAGE, {Place.USER: "ana", Place.TEXT: "oi"}))
+
     def test_nothing(self):
         for line in ("", "  ", "\t\n"):
             self.means(line, None)
@@ -95,7 +101,7 @@ class Understood(SynchronousTestCase):
     @given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
     def test_quoted(self, name, text):
         """What `quoted` makes of a name is read as that name."""
-        if not (name.strip() and text.strip()) or text != text.lstrip():
+        if not (name.strip() and text.strip()) or text != text.lstrip().rstrip("\r\n"):
             return
         self.means(f"/msg {quoted(name)} {text}", Order(MESSAGE, {Place.USER: name, Place.TEXT: text}))
 

@@ -250,7 +250,11 @@ class Talking(SessionTestCase):
         self.assertEqual(self.texts(), ["dois", "três"])
         self.assertEqual(self.errors, ["You are in no channel; say which."])
         self.type("/history nada")
-        self.assertEqual(self.errors[-1], "There is no such channel.")
+        self.assertEqual(self.errors[-1], "There is no channel nada; /create creates it.")
+        self.type("/history gerla")
+        self.assertEqual(
+            self.errors[-1], "There is no channel gerla.  Do you mean geral?  /create creates a new one."
+        )
 
     def test_inbox(self):
         self.board.post(ANA, "bob", "psst", "b:1")
