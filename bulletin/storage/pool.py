@@ -16,6 +16,7 @@ all processes that are started again and again, and the whole ones would stay wi
 
 import os
 import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,9 @@ PREFIX: Final = "servidor-"
 
 PLACES_MAX: Final = 1024
 """Places in a pool: as many as the reference gives ranks to."""
+
+TURN: Final = 1_000_000
+"""Nanoseconds at least between the times that two processes leave at what they took."""
 
 _PLACE: Final = re.compile(re.escape(PREFIX) + r"([1-9][0-9]{0,3})\Z")
 
@@ -75,28 +79,32 @@ def take_place(pool: Path) -> Place:
 def _choose(pool: Path) -> Place:
     there = {int(found[1]): path for path in pool.iterdir() if (found := _PLACE.match(path.name))}
     known = [path for _, path in sorted(there.items()) if path.is_dir()]
+    # Later than all before, also within one tick of the file system's clock, or where that was set back.
+    turn = max([time.time_ns(), *(_taken_at(directory) + TURN for directory in known)])
     for directory in sorted(known, key=lambda directory: (_kind(directory), _taken_at(directory))):
-        place = _take(directory)
+        place = _take(directory, turn)
         if place is not None:
             return place
     for number in range(1, PLACES_MAX + 1):
         if number in there:
             continue
-        place = _take(pool / f"{PREFIX}{number}")
+        place = _take(pool / f"{PREFIX}{number}", turn)
         if place is not None:
             place.directory.mkdir(0o700)
             return place
     raise StoreError(f"All {PLACES_MAX} places in {pool} are taken.")
 
 
-def _take(directory: Path) -> Place | None:
+def _take(directory: Path, turn: int) -> Place | None:
     """A place, or None: a process has it, be it as a place or as a directory that was named by hand."""
     try:
         descriptor = lock_file(_lock_of(directory))
     except StoreBusy:
         return None
     try:
-        os.utime(descriptor)  # first: whoever comes after one that fails from here on tries another one
+        os.utime(
+            descriptor, ns=(turn, turn)
+        )  # first: whoever comes after one that fails from here on tries another one
         if not directory.exists() or _is_free(directory):
             return Place(directory, descriptor)
     except BaseException:
