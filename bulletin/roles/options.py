@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn
 
@@ -260,6 +261,15 @@ class RoleOptions(usage.Options):
             sys.stdout = None
         sys.exit(0)
 
+    def opt_version(self) -> NoReturn:
+        """Display the version and exit."""
+        try:
+            own = metadata.version("bulletinboard")
+        except metadata.PackageNotFoundError:  # run from its sources
+            own = "not installed"
+        print(f"BulletInBoard {own}, Twisted {metadata.version('twisted')}")  # noqa: T201 - it is what was asked for
+        sys.exit(0)
+
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line; under twistd, a mistake is one line on stderr and the end."""
         try:
@@ -287,7 +297,7 @@ class RoleOptions(usage.Options):
 
     def _wrong(self, complaint: Complaint) -> WrongUsage:
         text = self.language.tell(complaint)
-        return WrongUsage(text[:1].upper() + text[1:] + ".")
+        return WrongUsage(text[:1].upper() + text[1:] + ("" if text.endswith("?") else "."))
 
     def _in_our_words(self, error: usage.UsageError, words: Sequence[str]) -> Mistake:
         """What Twisted found wrong in a command line."""
@@ -296,9 +306,12 @@ class RoleOptions(usage.Options):
             long = any(word.partition("=")[0] == f"--{found.opt}" for word in words)
             return self._wrong_option(found.opt, long=long or len(found.opt) > 1)
         # The one other thing that it finds in options like these.
-        command = str(error).removeprefix("Unknown command: ")
+        return self._no_command(str(error).removeprefix("Unknown command: "))
+
+    def _no_command(self, name: str) -> Mistake:
+        """What to say of a command that there is not."""
         sentence = N_("there is no command {command}; {help} names them")
-        return Mistake(sentence, command=shown(command), help=self.help_command)
+        return Mistake(sentence, command=shown(name), help=self.help_command)
 
     @property
     def command_line(self) -> str:

@@ -290,6 +290,16 @@ class HelpTests(SynchronousTestCase):
         self.assertEqual((done.returncode, done.stderr), (0, b""))
 
 
+class VersionTests(SynchronousTestCase):
+    def test_whose(self):
+        """It is the board's own, which whoever upgrades wants to know."""
+        out = io.StringIO()
+        self.patch(sys, "stdout", out)
+        end = self.assertRaises(SystemExit, Example({}).parseOptions, ["--version"])
+        self.assertEqual(end.code, 0)
+        self.assertRegex(out.getvalue(), r"^BulletInBoard ([0-9.]+|not installed), Twisted [0-9.]+\n$")
+
+
 class Pages(SynchronousTestCase):
     def test_all_addresses(self):
         self.assertEqual(HOST_PORT.parse("*:80").interface, "")

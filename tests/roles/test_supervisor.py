@@ -94,7 +94,7 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(list(self.processes.running), ["broker", "proxy", "reference", "server1", "server2"])
         self.become_ready()
         (page,) = self.lines[1:]
-        self.assertIn("server2 leads.", page)
+        self.assertIn("\nserver2 leads.  All roles are ready now.\n", page)
         self.assertIn("bulletin-client --user ana create geral", page)
         for pid in self.processes.running.values():
             self.assertIn(str(pid), page)

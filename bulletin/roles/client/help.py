@@ -10,7 +10,8 @@ from twisted.python import usage
 
 from bulletin.core.errors import ENGLISH, PORTUGUESE
 from bulletin.language import N_, Language
-from bulletin.roles.options import RoleOptions
+from bulletin.roles.client.interactive.names import near
+from bulletin.roles.options import Mistake, RoleOptions, shown
 
 WIDTH_MIN: Final = 50
 """Columns that the table of options needs, however narrow the terminal is."""
@@ -36,6 +37,15 @@ class SpokenOptions(RoleOptions):
         """Names of commands below this one, each with a phrase."""
         yield from ()
 
+    def _no_command(self, name: str) -> Mistake:
+        """The near one, if one is near."""
+        found = near(name, (known for known, _ in self.commands()))
+        if found is None:
+            return super()._no_command(name)
+        return Mistake(
+            N_("there is no command {command}; do you mean {near}?"), command=shown(name), near=found
+        )
+
     def getUsage(self, width: int | None = None) -> str:
         """What stands below the synopsis; Twisted's own is English."""
         say = self.language.say
@@ -50,7 +60,7 @@ class SpokenOptions(RoleOptions):
         ]
         options += [
             {"long": "help", "doc": say(N_("show this help and end")), "optType": "flag"},
-            {"long": "version", "doc": say(N_("show Twisted's version and end")), "optType": "flag"},
+            {"long": "version", "doc": say(N_("show the version and end")), "optType": "flag"},
         ]
         parts = [say(N_("Options:")), *_rows(options, width), "", *textwrap.wrap(say(self.longdesc), width)]
         commands = [

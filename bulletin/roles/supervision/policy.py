@@ -37,6 +37,8 @@ LOOK_OFTEN: Final = 0.25
 LOOK_SELDOM: Final = 2.0
 """Seconds between two questions otherwise; a change of leader is said so much later at most."""
 
+ALL_READY: Final = "All roles are ready now."
+
 
 @attrs.frozen
 class Spawn:
@@ -266,7 +268,7 @@ class Policy:
             self._actions.append(Show())
         elif self._lacking and complete:
             self._lacking = False
-            self._say("All roles are ready now.")
+            self._say(ALL_READY)
 
     def _kill_when_late(self, now: float) -> None:
         assert self._stopping_since is not None

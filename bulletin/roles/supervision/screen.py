@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bulletin.roles.supervision.layout import BASE_PORT, HOST, Role
-from bulletin.roles.supervision.policy import Child
+from bulletin.roles.supervision.policy import ALL_READY, Child
 
 
 def draw(
@@ -31,6 +31,8 @@ def draw(
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     aligned = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lead = "No server leads yet." if leader is None else f"{leader} leads."
+    if leader is not None and all(children[role.name].ready for role in roles):
+        lead += "  " + ALL_READY
     return [*(f"  {line}".rstrip() for line in aligned), "", lead]
 
 

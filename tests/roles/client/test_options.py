@@ -113,6 +113,7 @@ class Parsed(SynchronousTestCase):
         for arguments, words in (
             ([], "a command is missing"),
             (["nope"], "There is no command 'nope'; --help names them."),
+            (["publih", "geral", "oi"], "There is no command 'publih'; do you mean publish?"),
             (["interactive"], "--user"),
             (["--user", "ana", "interactive", "--json"], "--json"),
             (["login"], "USER"),
