@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from bulletin.roles.notify import STATUS_CHARACTERS_MAX
-from tests.deployment.units import ETC, UNITS, Unit, add_system, install
+from tests.deployment.units import DEPLOY, ETC, UNITS, Unit, add_system, install
 from tests.processes.board import free_base_port
 
 SERVERS = ("one", "two", "three")
@@ -49,6 +49,20 @@ class InstallTests(UnitCase):
         self.assertEqual(self.files(), before)
         self.assertEqual((self.root / ETC / "broker.env").read_text(), "BULLETIN_PENDING=1\n")
         self.assertIn("[Install]", (self.root / UNITS / "bulletin.target").read_text())
+
+    def test_an_argument_is_refused(self):
+        """Whoever asks it for help must not find everything installed."""
+        root = self.root / "other"
+        done = subprocess.run(
+            [DEPLOY / "install", "--help"],
+            env={"DESTDIR": str(root), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
+        self.assertIn("takes no argument, and was given '--help'", done.stderr)
+        self.assertFalse(root.exists())
 
     def test_each_role_has_a_file_of_options_and_no_two_share_one(self):
         """A variable's name means another option to another command."""
