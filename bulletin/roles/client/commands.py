@@ -1,6 +1,5 @@
 """What each command does, as a coroutine: it asks, shows, and says which status to end with."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -21,12 +20,11 @@ from bulletin.core.wire.replies import (
 from bulletin.core.wire.requests import ReadLevel
 from bulletin.language import N_
 from bulletin.roles.client.clocks import clocks
-from bulletin.roles.client.link import without_effect
+from bulletin.roles.client.link import Refused, without_effect
 from bulletin.roles.client.options import Options
 from bulletin.roles.client.service import DONE, Client
 from bulletin.roles.client.show import harmless
-
-Command = Callable[[Client, Options], Awaitable[int]]
+from bulletin.roles.client.suggesting import Command, suggesting
 
 
 async def login(client: Client, options: Options) -> int:
@@ -161,7 +159,9 @@ class Tailing:
         """What will not mend itself, or was never whole, is the end; what was whole is waited for."""
         why, stream = event.why, event.stream
         if not isinstance(why, Unreachable) and (why.retry_after is None or stream not in self._begun):
-            self._client.refused(without_effect(why))
+            if self._several:
+                self._client.show.notice(N_("{channel} cannot be followed."), channel=harmless(stream.name))
+            self.ended.errback(Refused(without_effect(why), ""))
         elif isinstance(why, Unreachable) and stream not in self._begun:
             self._client.no_answer(write=False)
         else:
@@ -184,11 +184,11 @@ COMMANDS: Final[dict[str, Command]] = {
     "users": users,
     "channels": channels,
     "create": create,
-    "publish": publish,
-    "send": send,
-    "history": history,
-    "inbox": inbox,
-    "tail": tail,
+    "publish": suggesting(publish),
+    "send": suggesting(send),
+    "history": suggesting(history),
+    "inbox": suggesting(inbox),
+    "tail": suggesting(tail),
     "clocks": clocks,
 }
 

@@ -105,9 +105,12 @@ class Client(Role):
         self.link.close()
         self._ended(status)
 
-    def refused(self, refusal: Refusal, sentence: str = "") -> None:
-        """End with an ``erro`` reply."""
-        self.show.refused(refusal, sentence, self._id)
+    def refused(self, refusal: Refusal, sentence: str = "", near: str | None = None) -> None:
+        """End with an ``erro`` reply.
+
+        :param near: the name that was probably meant, or None.
+        """
+        self.show.refused(refusal, sentence, self._id, near)
         self.end(REFUSED)
 
     def no_answer(self, *, write: bool) -> None:

@@ -103,11 +103,14 @@ class Show(Protocol):
     def more(self, option: str, cursor: int) -> None:
         """The page is not all."""
 
-    def refused(self, refusal: Refusal, sentence: str, id_: str | None = None) -> None:
+    def refused(
+        self, refusal: Refusal, sentence: str, id_: str | None = None, near: str | None = None
+    ) -> None:
         """An ``erro`` reply.
 
         :param sentence: the board's own.
         :param id_: with which the command can be given again, if it can.
+        :param near: the name that was probably meant, or None.
         """
 
     def reset(self, stream: Stream, cursor: int, head: int) -> None:
@@ -172,9 +175,11 @@ class Human:
         """How to get it."""
         self.notice(N_("There is more: {option} {cursor}"), option=option, cursor=cursor)
 
-    def refused(self, refusal: Refusal, sentence: str, id_: str | None = None) -> None:
+    def refused(
+        self, refusal: Refusal, sentence: str, id_: str | None = None, near: str | None = None
+    ) -> None:
         """The sentence, in this language where it has one."""
-        self.console.complain(refusal_words(refusal, sentence, self.language, id_))
+        self.console.complain(refusal_words(refusal, sentence, self.language, id_, near))
 
     def reset(self, stream: Stream, cursor: int, head: int) -> None:
         """One sentence."""
@@ -238,9 +243,11 @@ class Json:
         """``type`` ``more``, with the cursor by its option's name."""
         self._object(type="more", **{option.removeprefix("--"): cursor})
 
-    def refused(self, refusal: Refusal, sentence: str, id_: str | None = None) -> None:
+    def refused(
+        self, refusal: Refusal, sentence: str, id_: str | None = None, near: str | None = None
+    ) -> None:
         """``erro``, ``description``, ``definitivo``, with ``id`` if it may be settled; and the sentence on stderr."""
-        words = refusal_words(refusal, sentence, self.language, id_)
+        words = refusal_words(refusal, sentence, self.language, id_, near)
         settle = {} if refusal.definite or id_ is None else {"id": id_}
         self._object(type="erro", erro=refusal.word, description=words, definitivo=refusal.definite, **settle)
         self.console.complain(words)
@@ -257,15 +264,24 @@ class Json:
         self.console.line(json.dumps(fields, allow_nan=False))
 
 
-def refusal_words(refusal: Refusal, sentence: str, language: Language, id_: str | None = None) -> str:
+def refusal_words(
+    refusal: Refusal,
+    sentence: str,
+    language: Language,
+    id_: str | None = None,
+    near: str | None = None,
+) -> str:
     """A refusal for a person: ours, or the board's own for a code that only it knows; and whether it is the last word.
 
     :param id_: with which the command can be given again, if it can.
+    :param near: the name that was probably meant, or None.
     """
     unknown = refusal.code is Code.UNSPECIFIED and sentence
     words = harmless(sentence) if unknown else refusal.sentence(language.code)
     if refusal.code is Code.TIMED_OUT:  # the board's speaks of an id, which is said below where there is one
         words = language.say(N_("The board did not learn the outcome in time."))
+    if near is not None:
+        words += " " + language.say(N_("Do you mean {near}?"), near=harmless(near))
     if not refusal.definite:
         words += " " + in_doubt(language, id_)
     return words

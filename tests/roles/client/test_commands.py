@@ -13,7 +13,7 @@ from bulletin.core.client.streams import Stream
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire.publications import HEADS_TOPIC
-from bulletin.core.wire.requests import ReadLevel
+from bulletin.core.wire.requests import ListChannels, ReadLevel, Send
 from bulletin.roles.client.commands import COMMANDS, PATIENT
 from bulletin.roles.client.link import Reach
 from bulletin.roles.client.options import COMMANDS as LISTED, INTERACTIVE, Options
@@ -120,6 +120,44 @@ class Once(Commanded):
     def test_refused(self):
         """The sentence on stderr, nothing on stdout, status 1."""
         self.assertEqual(self.run_command("publish", "nada", "oi", status=1), [])
+        self.assertEqual(self.screen.complaints, ["There is no such channel."])
+
+    def test_a_near_name(self):
+        """The near one is suggested, however far down the board's list it stands; without a list there is only the refusal."""
+        self.board.channels = [*(f"canal{number}" for number in range(9)), "geral"]
+        for arguments in (("publish", "gerla", "oi"), ("history", "gerla"), ("tail", "gerla")):
+            self.begin(*arguments)
+            self.pass_time(0.1)
+            self.assertEqual(self.screen.complaints, ["There is no such channel. Do you mean geral?"])
+        self.run_command("--lang", "pt", "history", "gerla", status=1)
+        self.assertEqual(self.screen.complaints, ["O canal não existe. Você quis dizer geral?"])
+        (line,) = self.run_command("--json", "history", "gerla", status=1)
+        self.assertEqual(json.loads(line)["description"], "There is no such channel. Do you mean geral?")
+
+    def test_a_near_user(self):
+        self.board.users = ["ana", "bernardo"]
+        apply = self.board.apply
+
+        def refuse(request, id_):
+            return (
+                Refusal(Code.NO_SUCH_USER, "receptor") if isinstance(request, Send) else apply(request, id_)
+            )
+
+        self.board.apply = refuse
+        self.run_command("send", "bernrdo", "oi", status=1)
+        self.assertEqual(self.screen.complaints, ["There is no such user. Do you mean bernardo?"])
+
+    def test_no_list_of_names(self):
+        """A suggestion that cannot be had within --timeout is done without."""
+        apply = self.board.apply
+
+        def refuse(request, id_):
+            return Refusal(Code.OVERLOADED) if isinstance(request, ListChannels) else apply(request, id_)
+
+        self.board.apply = refuse
+        self.begin("history", "gerla")
+        self.pass_time(6)
+        self.assertEqual(self.statuses, [1])
         self.assertEqual(self.screen.complaints, ["There is no such channel."])
 
     def test_refused_here(self):
@@ -341,6 +379,14 @@ class Tail(Commanded):
         self.pass_time(0.1)
         self.assertEqual(self.statuses, [1])
         self.assertEqual(self.screen.complaints, ["There is no such channel."])
+
+    def test_one_of_several(self):
+        """The one that there is not is named."""
+        self.board.write("geral", "um")
+        self.begin("tail", "geral", "nada")
+        self.pass_time(0.1)
+        self.assertEqual(self.statuses, [1])
+        self.assertEqual(self.screen.complaints, ["nada cannot be followed.", "There is no such channel."])
 
     def test_no_board(self):
         """Never reached: status 3."""
