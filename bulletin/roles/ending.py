@@ -14,15 +14,17 @@ _log = Logger()
 
 
 def stop_on_signals(reactor: Any) -> None:
-    """Make SIGTERM and SIGINT a clean stop that ends with status 0; to be called as the role starts.
+    """Make SIGTERM, SIGINT and SIGHUP a clean stop that ends with status 0; to be called as the role starts.
 
     twistd's own handlers stop as cleanly, but then have the process die of the signal, which looks like a failure to
-    whoever waits for it.
+    whoever waits for it.  SIGHUP, by which a terminal says that it is gone, has none: it ended a client with the terminal
+    raw.  Where nohup has it ignored, it stays so.
     """
 
     def install() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: reactor.callFromThread(stop, reactor))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda *_: reactor.callFromThread(stop, reactor))
 
     reactor.callWhenRunning(install)
 

@@ -34,11 +34,23 @@ class EndingTests(SynchronousTestCase):
         return process
 
     def test_a_signal_is_a_clean_stop_with_status_0(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             process = self.start()
             process.send_signal(number)
             out, error = process.communicate(timeout=PATIENCE)
             self.assertEqual((out, error, process.returncode), (b"closed\nafter\n", b"", 0))
+
+    def test_a_hangup_that_is_ignored_stays_so(self):
+        """As nohup has it."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            process = self.start()
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        out, error = process.communicate(timeout=PATIENCE)
+        self.assertEqual((out, error, process.returncode), (b"closed\nafter\n", b"", 0))
 
     def test_a_failure_is_a_sentence_and_status_1(self):
         process = self.start("fail")
