@@ -17,6 +17,7 @@ from bulletin.core.clocks.corrected import State
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.reference.coordinator import Coordinator, Save
 from bulletin.roles import ending
+from bulletin.roles.harmless import harmless
 from bulletin.roles.options import DIRECTORY, HTTP, Mistake, Option, RoleOptions, endpoints
 from bulletin.roles.process import Process, in_process
 from bulletin.roles.role import Role, StartError
@@ -188,7 +189,7 @@ class Reference(Role):
             return
         ready = self._coordinator.ready(self.now())
         for sentence in ready.sentences:
-            self._told.info("told", "{what}", what=sentence)
+            self._told.info("told", "{what}", what=harmless(sentence))
         for route, frame in ready.replies:
             self._router.send_to(route, frame)
         if ready.save is not None:

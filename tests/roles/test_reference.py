@@ -144,6 +144,13 @@ class ReferenceTests(SynchronousTestCase):
         ]
         self.assertIn("more like this were not logged", said[SENTENCES_A_MINUTE])
 
+    def test_a_name_cannot_deceive_who_reads_the_log(self):
+        lines = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        self.router.deliver((b"1", rank("a\u2028\u202e{w}")))
+        self.assertIn("a\\u2028\\u202e{w} has rank 1.", [formatEvent(event) for event in lines])
+
     def test_ranks_outlive_the_process(self):
         self.router.deliver((b"1", rank("a")), (b"2", rank("b")))
         self.run_threads()

@@ -20,6 +20,7 @@ from bulletin.core.errors import ENGLISH
 from bulletin.roles import ending
 from bulletin.roles.bot.journal import Journal
 from bulletin.roles.client.link import Link, Reach
+from bulletin.roles.harmless import harmless
 from bulletin.roles.role import Role, StartError
 from bulletin.web.health import Health
 from bulletin.web.metrics import Sample, counter, gauge
@@ -186,7 +187,9 @@ class BotRole(Role):
                 self._journal.refused(request, id_, why.word)
                 self.quiet.warn("refused", "The board refused a post: {why}", why=why.sentence(ENGLISH))
             case Joined(name, channels):
-                _log.info("The bot {name} is in {channels}", name=name, channels=", ".join(channels))
+                _log.info(
+                    "The bot {name} is in {channels}", name=name, channels=harmless(", ".join(channels))
+                )
             case CannotJoin(why):
                 ending.fail(self.reactor, f"bot: the board does not take it: {why.sentence(ENGLISH)}")
 
@@ -200,7 +203,7 @@ class BotRole(Role):
                 self._begin(stream, self.link.reader.cursor(stream) or 0)
             case WasReset(stream):
                 self._journal.reset(stream)
-                _log.warn("{stream} begins anew: the board is another one", stream=stream.name)
+                _log.warn("{stream} begins anew: the board is another one", stream=harmless(stream.name))
         self.bot.heard(event, self.now())
 
     def _begin(self, stream: Stream, seq: int) -> None:

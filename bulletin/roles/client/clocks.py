@@ -20,7 +20,7 @@ from bulletin.core.wire.clocks import ClockRow, ClocksReply, ClocksRequest, fiel
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import Addressed
 from bulletin.language import N_, Language
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 from bulletin.transport.traffic import Full
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from bulletin.roles.client.clocks import clocks
 from bulletin.roles.client.link import Refused, without_effect
 from bulletin.roles.client.options import Options
 from bulletin.roles.client.service import DONE, Client
-from bulletin.roles.client.show import harmless
 from bulletin.roles.client.suggesting import Command, suggesting
+from bulletin.roles.harmless import harmless
 
 
 async def login(client: Client, options: Options) -> int:

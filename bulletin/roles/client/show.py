@@ -15,22 +15,12 @@ from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire.publications import Published, flat
 from bulletin.core.wire.replies import Posted
 from bulletin.language import N_, Language
-
-_HARMFUL: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-"""Control characters, which command a terminal; and marks that have no width or turn the direction of a line, which
-make it look like another one."""
+from bulletin.roles.harmless import harmless
 
 _LINE_ENDS: Final = re.compile("\r\n|\r|\n|\x85|\u2028|\u2029")
 
 CONTINUED: Final = "    | "
 """In front of every line of a text but its first, so that no text can look like the next post."""
-
-
-def harmless(text: str) -> str:
-    """Somebody else's words for a terminal: what could command it or deceive its reader is written out."""
-    return _HARMFUL.sub(lambda found: found.group().encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 def paragraphs(text: str) -> list[str]:

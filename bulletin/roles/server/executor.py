@@ -21,6 +21,7 @@ from bulletin.core.server.replica import Replica
 from bulletin.core.server.work import StoreWrite, Work
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import BrokerHeartbeat, Requests
+from bulletin.roles.harmless import harmless
 from bulletin.storage.store import BACKLOG_BYTES_MAX, Store
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class Executor:
     def _carry_out(self, work: Work) -> None:
         assert self.links is not None
         for event in work.events:
-            (_log.warn if event.urgent else _log.info)("{text}", text=event.text)
+            (_log.warn if event.urgent else _log.info)("{text}", text=harmless(event.text))
         if work.fatal is not None:
             self.fail(work.fatal + ".")
             return

@@ -14,7 +14,7 @@ from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.wire.publications import Published
 from bulletin.core.wire.replies import Posted, Receipt
 from bulletin.language import Language
-from bulletin.roles.client.show import CONTINUED, Console, Human, Json, harmless, refusal_words
+from bulletin.roles.client.show import CONTINUED, Console, Human, Json, refusal_words
 from tests.roles.client.board import Screen
 
 ENGLISH, PORTUGUESE = Language("en"), Language("pt")
@@ -27,30 +27,6 @@ HOSTILE = st.text(
 
 def post(message, *, user="bob", stream="geral", received=1_700_000_000.0):
     return Published(StreamKind.CHANNEL, stream, 3, "b:1", user, message, 1.0, None, 103, received, 0.5)
-
-
-class Harmless(SynchronousTestCase):
-    def test_escapes(self):
-        self.assertEqual(harmless("\x1b[2J\x07\x9b31m\x7f"), "\\x1b[2J\\x07\\x9b31m\\x7f")
-
-    def test_directions(self):
-        self.assertEqual(harmless("a\u202eb\u2066c\u200bd"), "a\\u202eb\\u2066c\\u200bd")
-
-    def test_plain(self):
-        """Letters, signs and emoji of any language stay as they are."""
-        for text in ("olá, çãõ", "日本語", "✓ 😀", "a b", "\\n"):
-            self.assertEqual(harmless(text), text)
-
-    @ANYTHING
-    @given(HOSTILE)
-    def test_anything(self, text):
-        """No control, format, line or surrogate character comes through that could command or deceive."""
-        for character in harmless(text):
-            self.assertNotIn(unicodedata.category(character), {"Cc", "Cs", "Zl", "Zp"})
-            self.assertNotIn(
-                unicodedata.bidirectional(character),
-                {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"},
-            )
 
 
 class ForPeople(SynchronousTestCase):

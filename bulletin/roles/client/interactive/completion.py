@@ -9,7 +9,7 @@ import attrs
 from bulletin.language import Language
 from bulletin.roles.client.interactive.lines import BY_WORD, SLASH, Place, plain_word, quoted, words
 from bulletin.roles.client.interactive.names import Directory, Names
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 
 OFFERED_MAX: Final = 50
 """Completions that are offered at once."""

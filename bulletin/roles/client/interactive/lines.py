@@ -11,7 +11,7 @@ import attrs
 from bulletin.core.errors import PORTUGUESE
 from bulletin.language import N_, Complaint, Language
 from bulletin.roles.client.interactive.names import near
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 
 SLASH: Final = "/"
 

@@ -12,7 +12,8 @@ from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.outbox import Line as Waiting
 from bulletin.core.wire.publications import Published
 from bulletin.core.wire.requests import Publish, Send
-from bulletin.roles.client.show import CONTINUED, harmless, paragraphs
+from bulletin.roles.client.show import CONTINUED, paragraphs
+from bulletin.roles.harmless import harmless
 
 AUTHORS: Final = 6
 """Styles among which authors are shared out, by their names."""

@@ -36,7 +36,7 @@ from bulletin.roles.client.interactive.look import Style, columns, row, summary
 from bulletin.roles.client.interactive.names import Names
 from bulletin.roles.client.interactive.reading import FOLLOWED_MAX
 from bulletin.roles.client.link import Refused
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 
 if TYPE_CHECKING:
     from bulletin.roles.client.interactive.session import Session

@@ -17,7 +17,7 @@ from bulletin.roles.client.interactive.asking import Asking
 from bulletin.roles.client.interactive.state import Seen, State
 from bulletin.roles.client.interactive.voice import Voice
 from bulletin.roles.client.link import Link, NoAnswer, Refused, without_effect
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 
 BEGIN_WITH: Final = 10
 """Posts that a channel is begun with, where it is not known how far it had been read."""

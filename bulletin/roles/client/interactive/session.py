@@ -29,7 +29,7 @@ from bulletin.roles.client.interactive.sending import Sending
 from bulletin.roles.client.interactive.state import State
 from bulletin.roles.client.interactive.voice import Voice
 from bulletin.roles.client.link import Link, NoAnswer, Refused
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 
 TYPED_MAX: Final = 1000
 """Lines that wait for a command before them at most."""

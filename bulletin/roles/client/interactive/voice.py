@@ -9,7 +9,8 @@ from bulletin.core.wire.publications import Published
 from bulletin.language import N_, Complaint, Language
 from bulletin.roles.client.interactive.lines import SLASH, Command
 from bulletin.roles.client.interactive.look import Look, Row, Style, row, rows
-from bulletin.roles.client.show import harmless, refusal_words
+from bulletin.roles.client.show import refusal_words
+from bulletin.roles.harmless import harmless
 
 
 class Display(Protocol):

@@ -17,7 +17,7 @@ from bulletin.roles.client.interactive.look import (
     plain,
     summary,
 )
-from bulletin.roles.client.show import harmless
+from bulletin.roles.harmless import harmless
 
 NOW = 1_700_000_000.0
 
