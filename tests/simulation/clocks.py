@@ -37,7 +37,7 @@ STAMPS_EVERY = 0.2
 GRACE = 10.0
 """Seconds after a start of anything in which clocks need not agree yet."""
 FAR = 6.0
-"""Seconds that the board's time may be from true time: as far as honest machines' clocks are at most, and drift."""
+"""Seconds that the board's time may be from true time: as far as honest machines' clocks are that nobody sets, and drift."""
 SHARE_INSIDE = 0.999
 DISAGREEMENT_ON_A_LAN = 0.010
 ROUNDING = 2e-6
@@ -189,7 +189,7 @@ class Server:
         if bound is None:
             world.counts["never synchronised"] += 1
             return
-        assert abs(board - WALL - world.time.now) <= FAR, (
+        assert abs(board - WALL - world.time.now) <= world.far, (
             f"the board's time is {board - WALL - world.time.now} s off"
         )
         world.counts["stamps"] += 1
@@ -262,7 +262,8 @@ class World:
         self.board: CorrectedClock | None = None
         self.reference_started_at = 0.0
         self.lost_at = 0.0
-        """When a reference began with a time of its own, since whoever knew the board's was away or had died, too."""
+        """When a reference began with a time of its own, since all but one who knew the board's were away or had died, too."""
+        self.far = FAR
         self.servers = [Server(self, n, self._machine(), self._link()) for n in range(1, good + 1)]
         for lie in self.options.lies:
             liar = Liar(self, len(self.servers) + 1, self._machine(), self._link())
@@ -362,9 +363,16 @@ class World:
         clock = life.rounds.clock
         if life is self.coordinator and clock.steps and self.board is not clock:
             self.board = clock
-            if all(row.state is State.NEVER for row in life.rounds.rows(self.machine.now)):
-                self.lost_at = self.time.now
-                self.counts["a time of its own"] += 1
+            settled = {row.name for row in life.rounds.rows(self.machine.now) if row.state is not State.NEVER}
+            if sum(server.honest and server.name in settled for server in self.servers) < 2:
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """The board's time is one machine's from here on, of which people may have set the clock."""
+        self.lost_at = self.time.now
+        self.far = FAR + max(abs(server.machine.offset) for server in self.servers if server.honest)
+        self.far += abs(self.machine.offset)
+        self.counts["a time of its own"] += 1
 
     def board_time(self) -> float | None:
         """The reference's corrected clock; while it is away, as it would go on."""
