@@ -46,6 +46,7 @@ _STANDINGS: Final = {
 _HEADINGS: Final = (
     N_("clock"),
     N_("state"),
+    N_("latest round"),
     N_("offset, ms"),
     N_("give or take"),
     N_("bound, ms"),
@@ -53,8 +54,10 @@ _HEADINGS: Final = (
     N_("rate, ppm"),
     N_("round trip, ms"),
     N_("age, s"),
-    N_("latest round"),
 )
+WORDS: Final = 3
+"""The first columns, which hold words and are shown however narrow a terminal is."""
+GAP: Final = "  "
 
 _UP: Final = "\x1b[{lines}F\x1b[J"
 
@@ -178,14 +181,14 @@ class Table:
 
     def draw(self, reply: ClocksReply, silent: float | None) -> None:
         """The clocks; with ``silent``: as they were so many seconds ago."""
-        lines = list(table_of(reply, self._language, self._zone))
+        width = shutil.get_terminal_size().columns - 1 if self._over_itself else None
+        lines = list(table_of(reply, self._language, self._zone, width))
         if silent is not None:
             lines[0] = self._language.say(
                 N_("The reference has not answered for {seconds:.0f} s; this is how the clocks stood."),
                 seconds=silent,
             )
         if self._over_itself:
-            width = shutil.get_terminal_size().columns - 1
             lines = [line[:width] for line in lines]
             if self._drawn:
                 lines[0] = _UP.format(lines=self._drawn) + lines[0]
@@ -196,8 +199,13 @@ class Table:
         self._console.line("\n".join(lines))
 
 
-def table_of(reply: ClocksReply, language: Language, zone: tzinfo | None = None) -> Iterable[str]:
-    """The lines: the board's time, headings, and one for each clock."""
+def table_of(
+    reply: ClocksReply, language: Language, zone: tzinfo | None = None, width: int | None = None
+) -> Iterable[str]:
+    """The lines: the board's time, headings, and one for each clock.
+
+    :param width: characters of a line; columns of numbers that do not fit are left out whole, since half a number is another one.
+    """
     try:
         time = datetime.fromtimestamp(reply.time, zone).isoformat(" ", "milliseconds")[:23]
     except (OverflowError, ValueError, OSError):
@@ -211,16 +219,19 @@ def table_of(reply: ClocksReply, language: Language, zone: tzinfo | None = None)
     rows = [tuple(map(language.say, _HEADINGS))]
     rows.extend(_cells(row, language) for row in reply.clocks)
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(_HEADINGS))]
+    while width is not None and len(widths) > WORDS and sum(widths) + len(GAP) * (len(widths) - 1) > width:
+        widths.pop()
     for cells in rows:
-        texts = (cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True))
-        numbers = (cell.rjust(width) for cell, width in zip(cells[2:-1], widths[2:-1], strict=True))
-        yield "  ".join((*texts, *numbers, cells[-1])).rstrip()
+        texts = (cell.ljust(wide) for cell, wide in zip(cells, widths[:WORDS], strict=False))
+        numbers = (cell.rjust(wide) for cell, wide in zip(cells[WORDS:], widths[WORDS:], strict=False))
+        yield GAP.join((*texts, *numbers)).rstrip()
 
 
 def _cells(row: ClockRow, language: Language) -> tuple[str, ...]:
     return (
         harmless(row.name),
         language.say(_STATES[row.state]),
+        "" if row.standing is None else language.say(_STANDINGS[row.standing]),
         _number(row.offset, "+.3f", 1000),
         _number(row.error, ".3f", 1000),
         _number(row.bound, ".3f", 1000),
@@ -228,7 +239,6 @@ def _cells(row: ClockRow, language: Language) -> tuple[str, ...]:
         _number(row.ppm, "+.1f"),
         _number(row.trip, ".3f", 1000),
         _number(row.age, ".1f"),
-        "" if row.standing is None else language.say(_STANDINGS[row.standing]),
     )
 
 
