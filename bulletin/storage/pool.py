@@ -11,7 +11,9 @@ Members of a cluster come first, then servers that wait to become one, then plac
 when none is free.  Whoever takes the directory of a process that died *is* that server from then on: where it runs does not matter.
 
 Of several that are alike it is the one that was taken longest ago.  If it were always the first, one damaged directory would keep
-all processes that are started again and again, and the whole ones would stay without a server.
+all processes that are started again and again, and the whole ones would stay without a server.  One that cannot even be looked
+at (somebody else's, after a start as root) is passed over, and named where there is no other; no new one is made in its stead:
+nobody would miss its server.
 """
 
 import os
@@ -81,10 +83,17 @@ def _choose(pool: Path) -> Place:
     known = [path for _, path in sorted(there.items()) if path.is_dir()]
     # Later than all before, also within one tick of the file system's clock, or where that was set back.
     turn = max([time.time_ns(), *(_taken_at(directory) + TURN for directory in known)])
+    unusable: Exception | None = None
     for directory in sorted(known, key=lambda directory: (_kind(directory), _taken_at(directory))):
-        place = _take(directory, turn)
+        try:
+            place = _take(directory, turn)
+        except (StoreError, OSError) as error:
+            unusable = unusable or error
+            continue
         if place is not None:
             return place
+    if unusable is not None:
+        raise unusable
     for number in range(1, PLACES_MAX + 1):
         if number in there:
             continue
@@ -126,17 +135,22 @@ def _is_free(directory: Path) -> bool:
 
 def _kind(directory: Path) -> int:
     """0: a member of a cluster, or what may be one; 1: a server that waits to become one; 2: nothing."""
-    if not (directory / DATABASE).exists():
-        return 0 if (directory / HARD_STATE).exists() else 2
-    data = (directory / HARD_STATE).read_bytes() if (directory / HARD_STATE).exists() else b""
+    try:
+        if not (directory / DATABASE).exists():
+            return 0 if (directory / HARD_STATE).exists() else 2
+        data = (directory / HARD_STATE).read_bytes() if (directory / HARD_STATE).exists() else b""
+    except OSError:
+        return 0
     slots = [decode_slot(data[number * SLOT_BYTES : (number + 1) * SLOT_BYTES]) for number in range(SLOTS)]
     records = [slot for slot in slots if slot is not None]
     return 1 if records and not any(record.cluster for record in records) else 0
 
 
 def _taken_at(directory: Path) -> int:
-    lock = _lock_of(directory)
-    return lock.stat().st_mtime_ns if lock.exists() else 0
+    try:
+        return _lock_of(directory).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _lock_of(directory: Path) -> Path:

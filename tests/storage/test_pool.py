@@ -88,14 +88,31 @@ class PoolTests(SynchronousTestCase):
             self.free(seen[-1])
         self.assertEqual(seen, ["servidor-1", "servidor-2"] * 2)
 
-    def test_one_that_cannot_be_used_at_all_fails_one_process_and_not_the_next(self):
-        names = [self.take().name for _ in range(2)]
-        for name in names:
-            self.use(name, cluster=b"k" * 16)
-        self.free(*names)
-        (self.pool / "servidor-1" / LOCK_NAME).mkdir()
-        self.assertRaisesRegex(StoreError, "servidor-1 cannot be used", take_place, self.pool)
-        self.assertEqual(self.take().name, "servidor-2")
+    def test_one_that_cannot_be_used_at_all_is_passed_over_and_named_where_there_is_no_other(self):
+        """Whatever of it it is that cannot be used; and no new one is made in its stead."""
+        for file in (
+            "servidor-1/lock",
+            "servidor-1.lock",
+            f"servidor-1/{HARD_STATE}",
+            f"servidor-1/{DATABASE}",
+        ):
+            self.pool = Path(self.mktemp())
+            names = [self.take().name for _ in range(2)]
+            for name in names:
+                self.use(name, cluster=b"k" * 16)
+            self.free(*names)
+            (self.pool / file).unlink(missing_ok=True)
+            (self.pool / file).mkdir()
+            self.assertIn("servidor-2", {self.take().name, *self.another()}, file)
+            self.assertFalse((self.pool / "servidor-3").exists(), file)
+
+    def another(self):
+        """The name of one more place; none, where one cannot be used."""
+        try:
+            return [self.take().name]
+        except StoreError as error:
+            self.assertRegex(str(error), r"servidor-1|Is a directory")
+            return []
 
     def test_a_file_with_the_name_of_a_place_is_none(self):
         self.pool.mkdir()
