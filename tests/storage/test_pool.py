@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.log.entry import NO_HASH
 from bulletin.storage import pool as pool_module
-from bulletin.storage.directory import LOCK_NAME, DirectoryLock
+from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.hard_state import HardRecord, HardStateFile
 from bulletin.storage.pool import take_place
 from bulletin.storage.server_directory import DATABASE, HARD_STATE
