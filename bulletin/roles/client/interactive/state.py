@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
@@ -30,6 +31,12 @@ HISTORY_BYTES_MAX: Final = 256 * 1024
 
 CHANNELS_REMEMBERED: Final = 100
 """Channels of which it is remembered where the reading stopped."""
+
+SCRATCH: Final = ".new-"
+"""What the name of a file that is being written begins with."""
+
+SCRATCH_SECONDS: Final = 86_400.0
+"""Nothing is written for as long as a day: an older one is a killed process's."""
 
 _DAMAGED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError, Refusal)
 """What comes of reading a file that is not as it was written."""
@@ -105,6 +112,7 @@ class State:
 
         :raises OSError: a file cannot be read or written.
         """
+        self._clear_away()
         lines: dict[str, Line] = {}
         taken: list[tuple[Path, IO[bytes]]] = []
         try:
@@ -181,13 +189,20 @@ class State:
                 found.append((path.stat().st_mtime, path.name, path))
         return [path for _, _, path in sorted(found)]
 
+    def _clear_away(self) -> None:
+        """Remove what processes have left that were killed as they wrote."""
+        for path in self._folder.glob(f"{SCRATCH}*"):
+            with contextlib.suppress(OSError):  # another process was faster, or it is somebody else's
+                if time.time() - path.stat().st_mtime > SCRATCH_SECONDS:
+                    path.unlink()
+
     def _make_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _write(self, path: Path, text: str) -> IO[bytes]:
         """Replace a file, all or nothing; it is locked for as long as what is returned is open."""
         self._make_folder()
-        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".new-")  # mode 0600
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=SCRATCH)  # mode 0600
         file = os.fdopen(descriptor, "wb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX)

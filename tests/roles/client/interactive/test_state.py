@@ -64,6 +64,16 @@ class Files(SynchronousTestCase):
         first.keep(LINES[1:])
         self.assertEqual(self.state("cd").adopt(), [])
 
+    def test_what_a_killed_process_left_half_written(self):
+        """It does not stay for ever; what may be under way does."""
+        self.state().prepare_history()
+        old, new = self.folder / ".new-a", self.folder / ".new-b"
+        for path in (old, new):
+            path.touch()
+        os.utime(old, (1, 1))
+        self.state().adopt()
+        self.assertEqual((old.exists(), new.exists()), (False, True))
+
     def test_settled(self):
         """Nothing is left of what is settled."""
         state = self.state()
@@ -148,7 +158,8 @@ class Files(SynchronousTestCase):
 
         def glob_and_remove(folder, pattern):
             found = list(glob(folder, pattern))
-            found[0].unlink()
+            for path in found[:1]:
+                path.unlink()
             return found
 
         self.patch(Path, "glob", glob_and_remove)
