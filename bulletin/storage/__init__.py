@@ -10,7 +10,8 @@
 
 ``store.py`` is the interface, ``sqlite_store.py`` implements it, ``memory_store.py`` is its twin without a disk; both pass
 the same tests.  ``schema.py`` has the tables, ``records.py`` the bytes of their rows, ``batch.py`` what one transaction
-stores, ``recovery.py`` what a start believes; ``ranks.py`` is the reference's.
+stores, ``recovery.py`` what a start believes; ``parts.py`` what travels when a server takes over another's tables,
+``giver.py`` and ``intake.py`` the two sides of it, ``shelf.py`` how it is put in place; ``ranks.py`` is the reference's.
 
 What everything rests on:
 

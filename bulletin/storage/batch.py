@@ -16,13 +16,16 @@ from bulletin.core.board.outcome import (
     StreamKind,
     StreamRow,
 )
-from bulletin.core.log.entry import Entry
+from bulletin.core.log.entry import Anchor, Entry
+from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import HardState, Persist
 from bulletin.storage.hard_state import HardRecord
 from bulletin.storage.records import (
     correspondent_key,
+    encode_anchor,
     encode_correspondent,
     encode_entry,
+    encode_founding,
     encode_head,
     encode_marks,
     encode_operation,
@@ -51,7 +54,7 @@ class Write:
     :param last_hash: the chain hash there.
     :param done: to be called when it is stored.
     :param weight: about how many bytes it brings.
-    :param founding: the cluster's id, where this write is the founding document's.
+    :param founding: the founding document, where this write is its.
     """
 
     persist: Persist | None
@@ -61,7 +64,7 @@ class Write:
     last_hash: bytes
     done: Callable[[], None]
     weight: int
-    founding: bytes = b""
+    founding: FoundingDocument | None = None
 
     @staticmethod
     def weigh(persist: Persist | None, applied: Applied | None) -> int:
@@ -89,12 +92,13 @@ def next_record(record: HardRecord, writes: Sequence[Write]) -> HardRecord | Non
             hard_state = write.persist.hard_state
     return attrs.evolve(
         record,
-        cluster=next((write.founding for write in writes if write.founding), record.cluster),
+        cluster=next((write.founding.cluster for write in writes if write.founding), record.cluster),
         commit=record.commit + 1,
         term=hard_state.term,
         vote=hard_state.vote,
         last_index=writes[-1].last_index,
         last_hash=writes[-1].last_hash,
+        log_size=next(write.persist.log_size for write in reversed(writes) if write.persist is not None),
         trusted_from=0 if trusted_again else record.trusted_from,
     )
 
@@ -131,6 +135,7 @@ class Batch:
         self._rows: Final = {table: _Rows() for table in BULK}
         self._window: Final = window
         self._truncate_after: int | None = None
+        self._anchor: Anchor | None = None
         self._entries: dict[int, Entry] = {}
         self._runs: dict[int, int] = {}
         self._incarnations: Final[dict[bytes, int]] = {}
@@ -157,6 +162,7 @@ class Batch:
             self._entries = {index: entry for index, entry in self._entries.items() if index <= after}
             self._runs = {first: term for first, term in self._runs.items() if first <= after}
             self._truncate_after = after if self._truncate_after is None else min(after, self._truncate_after)
+        self._anchor = persist.anchor or self._anchor
         self._entries.update((entry.index, entry) for entry in persist.entries)
         self._runs.update(runs)
         self._incarnations.update(persist.incarnations)
@@ -176,6 +182,16 @@ class Batch:
                 case StreamRow():
                     self._rows["streams"].put(row.number, encode_stream(row))
         self.marks = applied.marks
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """Where the log begins from now on, if that changes."""
+        return self._anchor
+
+    @property
+    def entries(self) -> int:
+        """How many entries come into the log."""
+        return len(self._entries)
 
     def correspondents(self) -> tuple[str, ...]:
         """The keys in ``correspondents`` that :meth:`bindings` has to know the counts of."""
@@ -202,6 +218,7 @@ class Batch:
                 rows["sessions"].put(key, encode_session(session))
         if hard_record is not None:
             rows["state"].put("hard", hard_record)
+        self._put_beginning()
         forget = None
         if self.marks is not None:
             rows["state"].put("board", encode_marks(self.marks))
@@ -214,6 +231,15 @@ class Batch:
             json.dumps(conversations) if conversations else None,
             *(value for table in BULK for value in rows[table].bindings()),
         )
+
+    def _put_beginning(self) -> None:
+        """Where the log begins, and what the cluster began with."""
+        state = self._rows["state"]
+        if self._anchor is not None:
+            state.put("anchor", encode_anchor(self._anchor))
+        for write in self.writes:
+            if write.founding is not None:
+                state.put("founding", encode_founding(write.founding))
 
     def _conversations(self, counts: dict[str, int]) -> list[tuple[int, str, int, int, int]]:
         """The rows for ``conversations``, whose numbers go on where ``counts`` ends."""

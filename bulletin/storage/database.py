@@ -13,9 +13,19 @@ from typing import Final
 
 import apsw
 
+from bulletin.core.log.entry import NO_ANCHOR
+from bulletin.core.log.founding import FoundingDocument
 from bulletin.storage.hard_state import HardRecord
-from bulletin.storage.records import Damaged, seal
-from bulletin.storage.schema import APPLICATION_ID, BATCH_TRIGGER, BATCH_VIEW, COMPATIBLE, TABLES, VERSION
+from bulletin.storage.records import Damaged, decode_entry, encode_anchor, encode_founding, seal
+from bulletin.storage.schema import (
+    APPLICATION_ID,
+    BATCH_TRIGGER,
+    BATCH_VIEW,
+    COMPATIBLE,
+    INCOMING,
+    TABLES,
+    VERSION,
+)
 from bulletin.storage.server_directory import coming
 from bulletin.storage.store import StoreError
 
@@ -75,6 +85,8 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
         _check_version(connection, path)
         if connection.pragma("journal_mode", "wal") != "wal":
             raise StoreError(f"{path} cannot use a write-ahead log: keep it on a local disk.")
+        if connection.pragma("user_version") == 1:
+            _upgrade(connection)
         connection.pragma("wal_autocheckpoint", 0)
         connection.pragma("synchronous", "full")
         connection.execute(BATCH_VIEW)
@@ -98,6 +110,21 @@ def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _upgrade(connection: apsw.Connection) -> None:
+    """From version 1, which had all of the log, and the founding document in no other place."""
+    with connection:
+        connection.execute(INCOMING)
+        entry = connection.execute("SELECT body FROM log WHERE idx = 1").get
+        if entry is not None:
+            document = FoundingDocument.decode(decode_entry(1, entry).body)
+            connection.executemany(
+                "INSERT INTO state VALUES (?, ?)",
+                (("founding", encode_founding(document)), ("anchor", encode_anchor(NO_ANCHOR))),
+            )
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'compatible'", (COMPATIBLE,))
+        connection.pragma("user_version", VERSION)
 
 
 def check_structure(connection: apsw.Connection) -> None:

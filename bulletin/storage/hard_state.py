@@ -43,6 +43,7 @@ class HardRecord:
     :param vote: the member voted for in it, or None.
     :param last_index: the log's last index; 0 while it is empty.
     :param last_hash: the chain hash there, 32 bytes.
+    :param log_size: about how many bytes the log has.
     :param trusted_from: 0, or: data was lost; the index that the committed log must at least reach before this server
         counts again (see :attr:`bulletin.core.raft.ready.Restored.trusted_from`).  Kept until
         :attr:`bulletin.core.raft.ready.Persist.trusted` says that all is made good.
@@ -57,6 +58,7 @@ class HardRecord:
     last_index: int
     last_hash: bytes
     trusted_from: int = 0
+    log_size: int = 0
 
     def encode(self) -> bytes:
         """The record's bytes."""

@@ -37,7 +37,7 @@ from bulletin.storage.records import (
     decode_post,
     post_key,
 )
-from bulletin.storage.tables import LogCheck, read_hash_before
+from bulletin.storage.tables import LogCheck, read_anchor, read_hash, read_marks
 
 CHUNK_BYTES: Final = 1 * MIB
 """Bytes of rows that one statement returns at most, unless it is one row."""
@@ -58,9 +58,9 @@ _HEAD: Final = "SELECT body FROM heads WHERE number = ?"
 _SIDE: Final = """
     SELECT (SELECT body FROM correspondents WHERE key = ?1),
     (SELECT json_array(clock, n) FROM conversations
-        WHERE inbox = ?2 AND sender = ?3 AND clock {beyond} ?4 ORDER BY clock {back} LIMIT 1),
+        WHERE inbox = ?2 AND sender = ?3 AND clock {beyond} ?4 AND clock <= ?6 ORDER BY clock {back} LIMIT 1),
     (SELECT json_group_array(json_array(clock, n, seq)) FROM (SELECT clock, n, seq FROM conversations
-        WHERE inbox = ?2 AND sender = ?3 AND clock {within} ?4 ORDER BY clock {on} LIMIT ?5))
+        WHERE inbox = ?2 AND sender = ?3 AND clock {within} ?4 AND clock <= ?6 ORDER BY clock {on} LIMIT ?5))
 """
 """The count of one side of a conversation, the row just before where a page begins, and the page's rows."""
 
@@ -74,7 +74,6 @@ _SIDE_BODIES: Final = (
     "SELECT CAST(group_concat(body, '') AS BLOB) FROM (SELECT body FROM json_each(?) JOIN posts ON posts.key = value"
     " ORDER BY json_each.key)"
 )
-_CLOCK_LAST: Final = (1 << 63) - 1
 
 
 @attrs.frozen
@@ -164,9 +163,15 @@ def _side_rows(
     :raises Damaged: their numbers have a gap, or do not go on where the row before them, or the count, says.
     """
     key = correspondent_key(number, side.sender)
-    last = _CLOCK_LAST if side.last is None else side.last
-    begin, statement = (side.first, _SIDE_FORWARD) if query.forward else (last, _SIDE_BACKWARD)
-    found = connection.execute(statement, (key, number, side.sender, begin, query.limit + 1)).fetchone()
+    connection.execute("BEGIN")  # rows beyond the marks are of tables that are being taken in
+    try:
+        clock = read_marks(connection).clock
+        last = clock if side.last is None else min(side.last, clock)
+        begin, statement = (side.first, _SIDE_FORWARD) if query.forward else (last, _SIDE_BACKWARD)
+        bindings = (key, number, side.sender, begin, query.limit + 1, clock)
+        found = connection.execute(statement, bindings).fetchone()
+    finally:
+        connection.execute("COMMIT")
     assert found is not None
     count = decode_correspondent(key, found[0])
     rows: list[tuple[int, int, int]] = [tuple(row) for row in json.loads(found[2])]
@@ -195,11 +200,14 @@ def read_entries(connection: apsw.Connection, identity: LogIdentity, fetch: Fetc
 
 
 def _entries(connection: apsw.Connection, identity: LogIdentity, fetch: Fetch) -> Sequence[Entry]:
+    anchor = read_anchor(connection)
+    if fetch.first <= anchor.index:
+        return ()
     last = min(fetch.last, fetch.first + FETCH_ENTRIES_MAX - 1)
     lengths = json.loads(connection.execute(_LOG_LENGTHS, (fetch.first, last)).get)
     if not lengths:
         return ()
-    check = LogCheck(identity, fetch.first, read_hash_before(connection, fetch.first))
+    check = LogCheck(identity, fetch.first, read_hash(connection, fetch.first - 1, anchor))
     entries: list[Entry] = []
     total = 0
     for chunk in _chunks(zip(range(fetch.first, last + 1), lengths, strict=False)):

@@ -36,11 +36,18 @@ class LogTail:
         """The chain hash there."""
         return self._ends[-1][1]
 
+    @property
+    def applied_index(self) -> int:
+        """The last applied index."""
+        return self._applied
+
     def persist(self, persist: Persist) -> tuple[tuple[int, int], ...]:
         """Take a write's entries; (first index, term) of each run of entries of one term that begins in it."""
         if persist.truncate_after is not None:
             assert self._applied <= persist.truncate_after <= self.last_index, "an applied entry is truncated"
             del self._ends[persist.truncate_after - self._applied + 1 :]
+        if persist.anchor is not None:
+            assert persist.anchor.index <= self._applied, "what is not applied is trimmed"
         return self.append(persist.entries)
 
     def append(self, entries: Iterable[Entry]) -> tuple[tuple[int, int], ...]:

@@ -6,10 +6,12 @@ that were only applied since the last sync are lost, as in a power cut.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
-from bulletin.core.board.chain import chain_start
+import attrs
+
 from bulletin.core.board.history import (
     Page,
     PageQuery,
@@ -22,140 +24,19 @@ from bulletin.core.board.history import (
 )
 from bulletin.core.board.outcome import (
     Applied,
-    Marks,
-    OperationRow,
     Post,
-    PostRow,
     RestoredBoard,
-    SessionRow,
-    StreamRow,
-    StreamState,
 )
-from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import NO_HASH, Entry
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, FoundingDocument
-from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored
+from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.storage.batch import Write, next_record
-from bulletin.storage.hard_state import HardRecord
+from bulletin.storage.intake import Intake
 from bulletin.storage.log_tail import LogTail
+from bulletin.storage.memory_tables import MemoryCopy, MemoryDisk, MemoryShelf, install_rows
+from bulletin.storage.parts import AskPosts, Refused, decode_ask, encode_manifest
 from bulletin.storage.recovery import judge
 from bulletin.storage.store import CallFromThread, Failed, Opened, StoreBusy, StoreError
-
-
-class _Tables:
-    """What the database of the real store holds, but the hard state."""
-
-    def __init__(self, window: int) -> None:
-        self.window: Final = window
-        self.log: list[Entry] = []
-        self.incarnations: dict[bytes, int] = {}
-        self.marks: Marks | None = None
-        self.streams: dict[int, StreamRow] = {}
-        self.posts: dict[int, list[Post]] = {}
-        self.operations: dict[int, OperationRow] = {}
-        self.sessions: dict[tuple[str, str], SessionRow] = {}
-
-    def copy(self) -> "_Tables":
-        twin = _Tables(self.window)
-        twin.log = self.log.copy()
-        twin.incarnations = self.incarnations.copy()
-        twin.marks = self.marks
-        twin.streams = self.streams.copy()
-        twin.posts = {number: posts.copy() for number, posts in self.posts.items()}
-        twin.operations = self.operations.copy()
-        twin.sessions = self.sessions.copy()
-        return twin
-
-    def write(self, write: Write) -> None:
-        if write.persist is not None:
-            if write.persist.truncate_after is not None:
-                del self.log[write.persist.truncate_after :]
-            self.log.extend(write.persist.entries)
-            self.incarnations.update(write.persist.incarnations)
-        if write.applied is not None:
-            self._apply(write.applied)
-
-    def _apply(self, applied: Applied) -> None:
-        for row in applied.rows:
-            match row:
-                case PostRow():
-                    posts = self.posts.setdefault(row.number, [])
-                    posts.append(row.post)
-                    assert row.post.seq == len(posts), "a post is missing, or is there twice"
-                case OperationRow():
-                    self.operations[row.ordinal] = row
-                case SessionRow():
-                    if row.highest is None:
-                        self.sessions.pop((row.user, row.session), None)
-                    else:
-                        self.sessions[row.user, row.session] = row
-                case StreamRow():
-                    assert row.number not in self.streams, "a stream is there twice"
-                    self.streams[row.number] = row
-        forget = applied.marks.ordinal - self.window
-        while self.operations and (oldest := next(iter(self.operations))) <= forget:
-            del self.operations[oldest]
-        self.marks = applied.marks
-
-    def number_of(self, name: str) -> int | None:
-        return next((row.number for row in self.streams.values() if row.name == name), None)
-
-    def board(self, document: FoundingDocument, marks: Marks) -> RestoredBoard:
-        return RestoredBoard(
-            marks,
-            document.users_max,
-            document.channels_max,
-            tuple(self._state(row) for row in self.streams.values()),
-            tuple(self.operations.values()),
-            tuple(sorted(self.sessions.values(), key=lambda row: (row.user, row.session))),
-        )
-
-    def _state(self, row: StreamRow) -> StreamState:
-        posts = self.posts.get(row.number)
-        if not posts:
-            return StreamState(
-                row.number, row.kind, row.name, row.position, 0, chain_start(row.kind, row.name), 0.0
-            )
-        last = posts[-1]
-        return StreamState(row.number, row.kind, row.name, row.position, last.seq, last.chain, last.received)
-
-
-class MemoryDisk:
-    """A disk in memory.
-
-    :param member: the random id that a first start would draw, 16 bytes.
-    :param window: operations remembered: the board's.
-    """
-
-    def __init__(self, member: bytes, window: int = OPERATIONS_REMEMBERED) -> None:
-        self.record = HardRecord(member, b"", 1, 0, 0, None, 0, NO_HASH)
-        """The hard state, which is only ever written through."""
-        self.written = _Tables(window)
-        """What a process sees."""
-        self.synced = _Tables(window)
-        """What a power cut leaves."""
-        self.unsynced: Final[list[Write]] = []
-        """The writes by which the two differ."""
-        self.in_use = False
-        self.learnt: dict[bytes, str] = {}
-        """Where fellow servers are; advice, which a power cut may leave or not: here it does."""
-
-    def write(self, writes: Sequence[Write], record: HardRecord | None) -> None:
-        """One transaction, synced where there is a new hard state."""
-        for write in writes:
-            self.written.write(write)
-        self.unsynced.extend(writes)
-        if record is not None:
-            for write in self.unsynced:
-                self.synced.write(write)
-            self.unsynced.clear()
-            self.record = record
-
-    def crash(self) -> None:
-        """The power fails: what was not synced is lost, and nobody uses the disk."""
-        self.written = self.synced.copy()
-        self.unsynced.clear()
-        self.in_use = False
 
 
 class MemoryStore:
@@ -178,14 +59,16 @@ class MemoryStore:
         self._call_from_thread: Final = call_from_thread
         self._failed: Final = failed
         self._automatic: Final = automatic
-        self._queue: Final[deque[Write]] = deque()
+        self._queue: Final[deque[Write | Callable[[], Callable[[], None]]]] = deque()
+        self._intake: Final = Intake(MemoryShelf(disk))
+        self._copy: MemoryCopy | None = None
         self._tail: LogTail | None = None
         self._stopped = True
 
     @property
     def backlog(self) -> int:
         """Bytes (about) of writes that were asked for and are not done."""
-        return sum(write.weight for write in self._queue)
+        return sum(write.weight for write in self._queue if isinstance(write, Write))
 
     def open(self) -> Opened:
         """See :meth:`bulletin.storage.store.Store.open`."""
@@ -195,18 +78,22 @@ class MemoryStore:
         disk.in_use = True
         self._stopped = False
         tables = disk.written
-        document = FoundingDocument.decode(tables.log[0].body) if tables.log else None
+        document = tables.document
         alone = document is not None and len(document.members) == 1
         record = judge(disk.record, disk.record, 0, "memory", alone=alone).record
         disk.write((), record)
         if document is None:
             return Opened(record.member, None, None, learnt=disk.learnt)
+        restored, board = self._restored(document)
+        return Opened(record.member, restored, board, learnt=disk.learnt)
+
+    def _restored(self, document: FoundingDocument) -> tuple[Restored, RestoredBoard]:
+        """What a start finds."""
+        tables, record = self._disk.written, self._disk.record
         marks = tables.marks
         assert marks is not None
-        before = tables.log[marks.applied - 1] if marks.applied else None
-        term, hash_ = (0, NO_HASH) if before is None else (before.term, before.hash)
-        self._tail = LogTail(document.identity, marks.applied, term, hash_)
-        entries = tuple(tables.log[marks.applied :])
+        self._tail = LogTail(document.identity, marks.applied, *tables.at(marks.applied))
+        entries = tuple(tables.log[marks.applied - tables.anchor.index :])
         self._tail.append(entries)
         restored = Restored(
             document,
@@ -215,12 +102,14 @@ class MemoryStore:
             entries,
             record.last_index,
             record.last_hash,
-            _runs(tables.log),
+            tables.terms(),
             marks.applied,
             tuple(sorted(tables.incarnations.items())),
             record.trusted_from or None,
+            tables.anchor,
+            record.log_size,
         )
-        return Opened(record.member, restored, tables.board(document, marks), learnt=disk.learnt)
+        return restored, tables.board(document, marks)
 
     def found(self, document: FoundingDocument, done: Callable[[Restored, RestoredBoard], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.found`."""
@@ -239,9 +128,7 @@ class MemoryStore:
             board.marks.applied,
         )
         persist = Persist(0, restored.hard_state, None, (entry,))
-        self._submit(
-            persist, Applied((), board.marks), lambda: done(restored, board), founding=document.cluster
-        )
+        self._submit(persist, Applied((), board.marks), lambda: done(restored, board), founding=document)
 
     def write(self, persist: Persist | None, applied: Applied | None, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.write`."""
@@ -252,9 +139,9 @@ class MemoryStore:
         persist: Persist | None,
         applied: Applied | None,
         done: Callable[[], None],
-        founding: bytes = b"",
+        founding: FoundingDocument | None = None,
     ) -> None:
-        assert self._tail is not None, "the server is empty"
+        assert self._tail is not None, "the server is empty, or other tables are being put in place"
         runs = () if persist is None else self._tail.persist(persist)
         if applied is not None:
             self._tail.applied(applied.marks.applied)
@@ -270,20 +157,95 @@ class MemoryStore:
             Write.weigh(persist, applied),
             founding,
         )
-        self._queue.append(write)
+        self._enqueue(write)
+
+    def _enqueue(self, item: Write | Callable[[], Callable[[], None]]) -> None:
+        self._queue.append(item)
         if self._automatic and len(self._queue) == 1:
             self._call_from_thread(self.step)
 
     def step(self) -> bool:
-        """Store everything that waits as one transaction, and call each ``done``; False: nothing waited."""
-        writes = tuple(self._queue)
-        if not writes or self._stopped:
+        """Store everything that waits as one transaction, and call each ``done``; False: nothing waited.
+
+        What is neither a write is done in its turn between two transactions.
+        """
+        items = tuple(self._queue)
+        if not items or self._stopped:
             return False
         self._queue.clear()
-        self._disk.write(writes, next_record(self._disk.record, writes))
+        writes: list[Write] = []
+        for item in items:
+            if isinstance(item, Write):
+                writes.append(item)
+                continue
+            self._store(writes)
+            writes = []
+            item()()
+        self._store(writes)
+        return True
+
+    def _store(self, writes: Sequence[Write]) -> None:
+        if writes:
+            self._disk.write(writes, next_record(self._disk.record, writes))
         for write in writes:
             write.done()
-        return True
+
+    def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.give`."""
+        if not self._stopped:
+            self._call_from_thread(done, *self._given(ask))
+
+    def _given(self, ask: bytes) -> tuple[bytes, int]:
+        try:
+            asked = decode_ask(ask)
+        except Refused:
+            return b"", 0
+        tables = self._disk.written
+        if isinstance(asked, AskPosts):
+            return MemoryCopy.posts(tables, asked), 0
+        if asked is None:
+            if self._copy is None or self._copy.manifest.index < tables.anchor.index:
+                self._copy = MemoryCopy(tables)
+            return encode_manifest(self._copy.manifest), self._copy.manifest.index
+        return b"" if self._copy is None else self._copy.chunk(asked), 0
+
+    def take(self, body: bytes | None, done: Callable[[Taken], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.take`."""
+        if not self._stopped:
+            self._enqueue(lambda: partial(done, self._intake.take(body)))
+
+    def install(self, done: Callable[[Restored, RestoredBoard], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.install`."""
+        self._tail = None
+        if not self._stopped:
+            self._enqueue(lambda: partial(done, *self._install()))
+
+    def _install(self) -> tuple[Restored, RestoredBoard]:
+        disk, intake = self._disk, self._intake
+        manifest, record = intake.manifest, disk.record
+        assert disk.written.marks is not None
+        assert manifest.index > disk.written.marks.applied, "tables are put in place of later ones"
+        assert manifest.term <= record.term, "tables of a term that is not known"
+        rows = [
+            (chunk.table, intake.rows_of(number))
+            for number, chunk in enumerate(manifest.chunks, 1)
+            if number in disk.written.incoming
+        ]
+        disk.change(partial(install_rows, manifest=manifest, rows=rows))
+        last_index, last_hash = record.last_index, record.last_hash
+        if not disk.written.log:
+            last_index, last_hash = manifest.index, manifest.hash
+        disk.sync(
+            attrs.evolve(
+                record,
+                commit=record.commit + 1,
+                incarnation=record.incarnation + 1,
+                last_index=last_index,
+                last_hash=last_hash,
+            )
+        )
+        assert disk.written.document is not None
+        return self._restored(disk.written.document)
 
     def fail(self, error: StoreError) -> None:
         """Have the disk fail: nothing that waits is stored, nothing is ever done again."""
@@ -321,7 +283,9 @@ class MemoryStore:
     def fetch(self, fetch: Fetch, done: Callable[[Sequence[Entry]], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.fetch`."""
         if not self._stopped:
-            entries = self._disk.written.log[fetch.first - 1 : fetch.last]
+            tables = self._disk.written
+            begin = tables.anchor.index
+            entries = tables.log[fetch.first - 1 - begin : fetch.last - begin] if fetch.first > begin else []
             self._call_from_thread(done, take(entries, lambda entry: len(entry.body), fetch.bytes_max)[0])
 
     def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:
@@ -340,12 +304,3 @@ class MemoryStore:
 
 def _directed(posts: Sequence[Post], query: PageQuery) -> Iterator[Post]:
     return iter(posts) if query.forward else reversed(posts)
-
-
-def _runs(entries: Iterable[Entry]) -> tuple[tuple[int, int], ...]:
-    """(first index, term) of each run of entries of one term."""
-    runs: list[tuple[int, int]] = []
-    for entry in entries:
-        if not runs or runs[-1][1] != entry.term:
-            runs.append((entry.index, entry.term))
-    return tuple(runs)

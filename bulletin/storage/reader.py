@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import apsw
 
+from bulletin.storage.giver import Giver
 from bulletin.storage.records import Damaged
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
@@ -36,6 +37,7 @@ class Reader:
         connection: apsw.Connection,
         place: str,
         scrub_pause: float,
+        giver: Giver,
         *,
         call_from_thread: CallFromThread,
         failed: Failed,
@@ -45,11 +47,14 @@ class Reader:
 
         :param place: the directory, for sentences.
         :param scrub_pause: seconds between two slices of scrubbing; 0: none is done.
+        :param giver: holds the copy that fellow servers are given.
         :param ended: called in this thread, last of all.
         """
         self._connection: Final = connection
         self._place: Final = place
         self._scrub_pause: Final = scrub_pause
+        self.giver: Final = giver
+        """Gives parts of the tables to fellow servers."""
         self.scrubber: Scrubber | None = None
         """What to scrub by; None as long as the server is empty."""
         self._call_from_thread: Final = call_from_thread
@@ -86,6 +91,7 @@ class Reader:
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody would answer the readers from now on
             self._fail(StoreError(f"Reading from {self._place} failed ({type(error).__name__}: {error})."))
         finally:
+            self.giver.give_up()
             self._connection.close()
             self._ended()
 
@@ -93,6 +99,7 @@ class Reader:
         scrubbed_at = monotonic()
         while True:
             pause = self._pause()
+            self.giver.expire()
             left = None if pause is None else scrubbed_at + pause - monotonic()
             if left is not None and left <= 0.0:
                 if self.scrubber is not None:

@@ -30,7 +30,8 @@ from bulletin.core.board.outcome import (
     StreamRow,
     StreamState,
 )
-from bulletin.core.log.entry import HASH_BYTES, Entry, EntryKind
+from bulletin.core.log.entry import HASH_BYTES, Anchor, Entry, EntryKind
+from bulletin.core.log.founding import FoundingDocument
 
 SEQ_BITS: Final = 40
 """A post's key is its stream's number, then so many bits of ``seq``."""
@@ -40,6 +41,9 @@ POST_USER: Final = 2
 
 POST_CLOCK: Final = 7
 """Where the clock stands among a post's values."""
+
+POST_CHAIN: Final = 10
+"""Where the chain hash stands among a post's values."""
 
 _CRC: Final = struct.Struct(">I")
 _LOG_HEAD: Final = struct.Struct(f">QHHH{HASH_BYTES}s")
@@ -88,13 +92,22 @@ def unseal(table: str, key: int | str, body: Any) -> list[Any]:
     :param body: bytes, if the row is not damaged.
     :raises Damaged: it is none, or its checksum is wrong.
     """
+    values: list[Any] = msgpack.unpackb(check_seal(table, key, body), strict_map_key=False)
+    return values
+
+
+def check_seal(table: str, key: int | str, body: Any) -> bytes:
+    """What is sealed in a row.
+
+    :param body: bytes, if the row is not damaged.
+    :raises Damaged: it is none, or its checksum is wrong.
+    """
     if not isinstance(body, bytes) or len(body) < _CRC.size:
         raise Damaged(f"row {key} of table {table}")
     packed = body[_CRC.size :]
     if _CRC.unpack_from(body)[0] != zlib.crc32(packed, _seed(table, key)):
         raise Damaged(f"row {key} of table {table}")
-    values: list[Any] = msgpack.unpackb(packed, strict_map_key=False)
-    return values
+    return packed
 
 
 def post_key(number: int, seq: int) -> int:
@@ -249,6 +262,35 @@ def decode_marks(body: Any) -> Marks:
     :raises Damaged: the checksum is wrong.
     """
     return Marks(*unseal("state", "board", body))
+
+
+def encode_anchor(anchor: Anchor) -> bytes:
+    """The row of ``state`` that says where the log begins."""
+    return seal("state", "anchor", (anchor.index, anchor.term, anchor.hash))
+
+
+def decode_anchor(body: Any) -> Anchor:
+    """Where the log begins, from its row.
+
+    :raises Damaged: the checksum is wrong.
+    """
+    return Anchor(*unseal("state", "anchor", body))
+
+
+def encode_founding(document: FoundingDocument) -> bytes:
+    """The row of ``state`` with the founding document, which stays when the log is trimmed."""
+    return seal("state", "founding", (document.encode(),))
+
+
+def decode_founding(body: Any) -> FoundingDocument:
+    """The founding document from its row.
+
+    :raises Damaged: the checksum is wrong, or it is none.
+    """
+    try:
+        return FoundingDocument.decode(unseal("state", "founding", body)[0])
+    except ValueError as error:
+        raise Damaged("row founding of table state") from error
 
 
 def encode_entry(entry: Entry) -> bytes:

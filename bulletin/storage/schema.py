@@ -3,8 +3,10 @@
 ::
 
     meta           compatible, name        which software may open it; the server's label
-    state          hard, board             the hard state; the marks after what was applied
-    log            index -> entry          head and body; checked by its chain
+    state          hard, board, founding, anchor      the hard state; the marks after what was applied; the founding
+                                           document; where the log begins
+    log            index -> entry          head and body; checked by its chain.  Rows up to the anchor are rubbish, which
+                                           is swept away in small portions
     terms          first index -> term     the runs of entries of one term, so that a start need not read the log
     incarnations   member -> incarnation   the highest seen of each peer
     streams        number -> kind, name, position
@@ -14,9 +16,13 @@
     correspondents inbox and sender -> n of the last
     operations     ordinal -> id, content, first answer
     sessions       user and session -> highest evicted number
+    incoming       number -> part          another server's tables, as far as they have come
 
 All but ``conversations`` are a key and a sealed body (see :mod:`bulletin.storage.records`).  Its rows are checked in another
 way: each against its post, and their numbers have no gap up to the last, so that none is missing from a page unnoticed.
+
+Of a server that takes in another's tables, ``posts`` and ``conversations`` have rows already that its heads and its clock do
+not reach yet: nobody sees them before they do, and where the log brings the same rows nevertheless, they are the same.
 
 **One statement.**  apsw gives up the interpreter's lock in every step of a statement, and gets it back only when the
 thread that has it gives it up: after 5 ms, where the reactor is busy.  A batch of 64 posts by a statement per row waited
@@ -34,13 +40,17 @@ from typing import Final
 APPLICATION_ID: Final = 0x42756C42
 """``BulB``, in the header of the file: what tells it from another application's."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables as this module has them; in the header (``user_version``)."""
 
-COMPATIBLE: Final = 1
+COMPATIBLE: Final = 2
 """The oldest :data:`VERSION` of software that may open a file of this version."""
 
+INCOMING: Final = "CREATE TABLE incoming (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"
+"""New in version 2."""
+
 TABLES: Final = (
+    INCOMING,
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE state (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE log (idx INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
@@ -62,7 +72,7 @@ BULK: Final = {
     "log": "INSERT",
     "terms": "INSERT",
     "streams": "INSERT",
-    "posts": "INSERT",
+    "posts": "INSERT",  # or the same is there: see the trigger
     "operations": "INSERT",
     "heads": "INSERT OR REPLACE",
     "correspondents": "INSERT OR REPLACE",
@@ -79,6 +89,11 @@ _SINGLES: Final = ("truncate_after", "forget", "forget_sessions", "conversations
 _COLUMNS: Final = (*_SINGLES, *(f"{table}_{part}" for table in BULK for part in ("keys", "bodies")))
 _LENGTH_MASK: Final = (1 << LENGTH_BITS) - 1
 
+_SAME: Final = (
+    "ON CONFLICT DO UPDATE SET"
+    " body = CASE WHEN body = excluded.body THEN body ELSE RAISE(ABORT, 'a post is another') END"
+)
+
 BATCH_VIEW: Final = f"CREATE TEMP VIEW batch AS SELECT {', '.join(f'NULL AS {name}' for name in _COLUMNS)}"
 
 BATCH_TRIGGER: Final = "\n".join(
@@ -89,11 +104,13 @@ BATCH_TRIGGER: Final = "\n".join(
         "DELETE FROM operations WHERE ordinal <= new.forget;",
         "DELETE FROM sessions WHERE key IN (SELECT value FROM json_each(new.forget_sessions));",
         """INSERT INTO conversations
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(new.conversations);""",
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(new.conversations)
+        WHERE true ON CONFLICT DO UPDATE SET
+        n = CASE WHEN n = excluded.n AND seq = excluded.seq THEN n ELSE RAISE(ABORT, 'a conversation is another') END;""",
         *(
             f"""{how} INTO {table}
             SELECT key, substr(new.{table}_bodies, value >> {LENGTH_BITS}, value & {_LENGTH_MASK})
-            FROM json_each(new.{table}_keys);"""
+            FROM json_each(new.{table}_keys) WHERE true {_SAME if table == "posts" else ""};"""
             for table, how in BULK.items()
         ),
         "END",

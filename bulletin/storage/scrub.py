@@ -31,13 +31,23 @@ from bulletin.storage.records import (
     post_key,
     unseal,
 )
-from bulletin.storage.tables import LogCheck, read_hard, read_incarnations, read_marks, read_terms
+from bulletin.storage.tables import (
+    LogCheck,
+    read_anchor,
+    read_document,
+    read_hard,
+    read_incarnations,
+    read_marks,
+    read_terms,
+)
 
 SLICE_ROWS: Final = 200
 """Rows that one slice reads at most."""
 
 SLICE_BYTES: Final = 256 * 1024
 """Bytes that one slice reads at most, unless it is one row."""
+
+_SEQ_LAST: Final = (1 << SEQ_BITS) - 1
 
 Step = Generator[None, apsw.Connection, None]
 """Reads a slice from each connection that it is sent, and ends with its table."""
@@ -92,6 +102,9 @@ class Scrubber:
         check = LogCheck(self._identity, FOUNDING_INDEX, NO_HASH)
         while True:
             connection = yield
+            anchor = read_anchor(connection)
+            if check.next <= anchor.index:
+                check = LogCheck(self._identity, anchor.index + 1, anchor.hash)
             last = read_marks(connection).applied
             if self._hurry:
                 last = min(last, self._checked_from - 1)
@@ -140,7 +153,7 @@ class Scrubber:
 
     def _posts(self) -> Step:
         """All posts, stream by stream without a gap, and of an inbox's posts their rows in ``conversations``."""
-        number, seq, private = 0, 0, False
+        number, seq, private, head = 0, 0, False, 0
         while True:
             connection = yield
             rows = connection.execute(
@@ -155,8 +168,11 @@ class Scrubber:
                     ended = False
                     if key >> SEQ_BITS != number:
                         number, seq = key >> SEQ_BITS, 0
-                        private = self._is_inbox(connection, number)
+                        private, head = self._stream(connection, number)
                     seq += 1
+                    if seq > head:  # of tables that are being taken in: the rest of the stream is passed over
+                        seq = _SEQ_LAST
+                        break
                     values = unseal("posts", key, body)
                     if key != post_key(number, seq):
                         raise Damaged(f"row {post_key(number, seq)} of table posts")
@@ -169,11 +185,19 @@ class Scrubber:
             if ended:
                 return
 
-    def _is_inbox(self, connection: apsw.Connection, number: int) -> bool:
-        body = connection.execute("SELECT body FROM streams WHERE number = ?", (number,)).get
+    def _stream(self, connection: apsw.Connection, number: int) -> tuple[bool, int]:
+        """Whether a stream is an inbox, and its head; 0 for one that is being taken in."""
+        body, head, last = connection.execute(
+            "SELECT (SELECT body FROM streams WHERE number = ?1), (SELECT body FROM heads WHERE number = ?1),"
+            " (SELECT max(number) FROM streams)",
+            (number,),
+        ).fetchall()[0]
         if body is None:
+            if isinstance(last, int) and number > last:
+                return False, 0
             raise Damaged(f"row {number} of table streams")
-        return decode_stream(number, body, None).kind is StreamKind.INBOX
+        stream = decode_stream(number, body, head)
+        return stream.kind is StreamKind.INBOX, stream.seq
 
     def _check_conversations(self, connection: apsw.Connection, expected: list[list[Any]]) -> None:
         found = connection.execute(
@@ -201,6 +225,8 @@ class Scrubber:
         connection = yield
         read_hard(connection)
         read_incarnations(connection)
-        last_index = connection.execute("SELECT max(idx) FROM log").get
+        last_index = connection.execute("SELECT coalesce(max(idx), 0) FROM log").get
         assert isinstance(last_index, int)
-        read_terms(connection, last_index)
+        anchor = read_anchor(connection)
+        read_terms(connection, max(last_index, anchor.index), anchor)
+        read_document(connection)

@@ -14,10 +14,11 @@ from bulletin.core.board.outcome import Applied, RestoredBoard, StreamRow
 from bulletin.core.limits import MIB, OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import NO_HASH, Entry, LogIdentity
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, FoundingDocument
-from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored
+from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.storage import database
 from bulletin.storage.batch import Batch, Write
 from bulletin.storage.directory import replace_durably
+from bulletin.storage.giver import Giver
 from bulletin.storage.hard_state import HardRecord, HardStateFile, HardStateOpener
 from bulletin.storage.history import Located, read_entries, read_page
 from bulletin.storage.learnt import read_learnt, write_learnt
@@ -37,8 +38,9 @@ from bulletin.storage.tables import (
     read_log,
     read_marks,
     restored,
+    term_at,
 )
-from bulletin.storage.writer import CHECKPOINT_PAGES, Writer
+from bulletin.storage.writer import CHECKPOINT_PAGES, Job, Writer
 
 
 @attrs.frozen
@@ -95,6 +97,7 @@ class SqliteStore:
         self._identity: LogIdentity | None = None
         self._tail: LogTail | None = None
         self._incarnation = 0
+        self._document: FoundingDocument | None = None
 
     @property
     def backlog(self) -> int:
@@ -205,7 +208,8 @@ class SqliteStore:
     def _begin(self, log: LogRead, board: RestoredBoard) -> None:
         """There is a log: writes can come."""
         applied = board.marks.applied
-        applied_term = max((term for first, term in log.terms if first <= applied), default=0)
+        applied_term = log.anchor.term if applied == log.anchor.index else term_at(log.terms, applied)
+        self._document = log.document
         self._identity = log.document.identity
         self._tail = LogTail(self._identity, applied, applied_term, log.applied_hash)
         self._tail.append(log.entries)
@@ -237,6 +241,7 @@ class SqliteStore:
             reader,
             str(self._directory.path),
             self._tuning.scrub_pause,
+            Giver(self._directory.path, self._tuning.window),
             call_from_thread=self._call_from_thread,
             failed=self._fail,
             ended=self._writer.stop,
@@ -277,11 +282,11 @@ class SqliteStore:
             self._scrub(log)
             done(node, board)
 
-        self._submit(persist, Applied((), board.marks), log.terms, founded, document.cluster)
+        self._submit(persist, Applied((), board.marks), log.terms, founded, document)
 
     def write(self, persist: Persist | None, applied: Applied | None, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.write`."""
-        assert self._tail is not None, "the server is empty"
+        assert self._tail is not None, "the server is empty, or other tables are being put in place"
         runs = () if persist is None else self._tail.persist(persist)
         if applied is not None:
             self._tail.applied(applied.marks.applied)
@@ -294,7 +299,7 @@ class SqliteStore:
         applied: Applied | None,
         runs: tuple[tuple[int, int], ...],
         done: Callable[[], None],
-        founding: bytes = b"",
+        founding: FoundingDocument | None = None,
     ) -> None:
         assert self._writer is not None
         assert self._tail is not None
@@ -337,6 +342,47 @@ class SqliteStore:
         assert self._reader is not None
         path = self._directory.learnt
         self._reader.submit(lambda _: write_learnt(path, learnt), done)
+
+    def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.give`."""
+        assert self._reader is not None
+        giver = self._reader.giver
+        self._reader.submit(lambda connection: giver.give(connection, ask), lambda given: done(*given))
+
+    def take(self, body: bytes | None, done: Callable[[Taken], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.take`."""
+        assert self._writer is not None
+        weight = 0 if body is None else len(body)
+        self._backlog += weight
+        self._writer.do(
+            Job(lambda writer: writer.take(body), lambda taken: self._done(weight, partial(done, taken)))
+        )
+
+    def install(self, done: Callable[[Restored, RestoredBoard], None]) -> None:
+        """See :meth:`bulletin.storage.store.Store.install`."""
+        assert self._writer is not None
+        self._tail = None
+        self._writer.do(Job(self._install, partial(self._installed, done)))
+
+    def _install(self, writer: Writer) -> tuple[LogRead, RestoredBoard, Restored]:
+        """In the writer's thread."""
+        record = writer.install()
+        connection = writer.connection
+        marks = read_marks(connection)
+        log = read_log(connection, record, marks.applied, self._tuning.check_entries)
+        board = read_board(connection, log.document, marks, self._tuning.window)
+        incarnations = read_incarnations(connection)
+        return log, board, restored(log, record, marks.applied, incarnations)
+
+    def _installed(
+        self,
+        done: Callable[[Restored, RestoredBoard], None],
+        read: tuple[LogRead, RestoredBoard, Restored],
+    ) -> None:
+        log, board, node = read
+        self._incarnation = node.incarnation
+        self._begin(log, board)
+        done(node, board)
 
     def close(self, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.close`."""

@@ -14,7 +14,7 @@ from bulletin.core.board.outcome import Applied, RestoredBoard
 from bulletin.core.limits import MIB
 from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FoundingDocument
-from bulletin.core.raft.ready import Fetch, Persist, Restored
+from bulletin.core.raft.ready import Fetch, Persist, Restored, Taken
 
 CallFromThread = Callable[..., object]
 """``reactor.callFromThread``: has a function called, with the arguments after it, in the reactor's thread, in order."""
@@ -108,7 +108,26 @@ class Store(Protocol):
         """Read entries of the log, in the reader's thread; the hash of each is checked.
 
         Fewer come, or none, where the log ends before ``fetch.last`` (it may have been truncated meanwhile, and
-        entries whose write is not done are not there yet), or where they are very many.
+        entries whose write is not done are not there yet), or where they are very many; none where the first is trimmed.
+        """
+
+    def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
+        """Read a part of the tables for a fellow server, in the reader's thread; see :mod:`bulletin.storage.parts`.
+
+        ``done`` is called with the part (empty: there is none) and the index of the tables, or 0 where that is not said.
+        """
+
+    def take(self, body: bytes | None, done: Callable[[Taken], None]) -> None:
+        """Take in a part of a fellow's tables, after the writes before; what is in the own tables stays as it is.
+
+        :param body: see :class:`bulletin.core.raft.ready.Take`.  Whatever it is, it does no harm.
+        """
+
+    def install(self, done: Callable[[Restored, RestoredBoard], None]) -> None:
+        """Put the tables that were taken in into the place of the own ones, all or nothing, synced, after the writes before.
+
+        To be asked for when :meth:`take` has said that nothing is missing; nothing is to be written until it is done.
+        The incarnation is raised, as by a start: ``done`` gets what a start would find.
         """
 
     def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:

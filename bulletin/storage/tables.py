@@ -8,14 +8,16 @@ import apsw
 import attrs
 
 from bulletin.core.board.outcome import Marks, RestoredBoard
-from bulletin.core.log.entry import NO_HASH, Entry, EntryKind, LogIdentity, intact
+from bulletin.core.log.entry import NO_ANCHOR, Anchor, Entry, LogIdentity, intact
 from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
 from bulletin.core.raft.ready import HardState, Restored
 from bulletin.storage.hard_state import HardRecord
 from bulletin.storage.records import (
     Damaged,
+    decode_anchor,
     decode_correspondent,
     decode_entry,
+    decode_founding,
     decode_marks,
     decode_operation,
     decode_session,
@@ -29,7 +31,8 @@ from bulletin.storage.records import (
 class LogRead:
     """The log as a start found it.
 
-    :param document: entry 1, decoded.
+    :param document: the founding document.
+    :param anchor: where the log begins.
     :param entries: all above the applied index.
     :param last_index: of the last entry.
     :param last_hash: its chain hash.
@@ -45,6 +48,7 @@ class LogRead:
     applied_hash: bytes
     terms: tuple[tuple[int, int], ...]
     checked_from: int
+    anchor: Anchor = NO_ANCHOR
 
 
 def read_hard(connection: apsw.Connection) -> HardRecord:
@@ -69,19 +73,20 @@ def read_marks(connection: apsw.Connection) -> Marks:
 
 
 def read_document(connection: apsw.Connection) -> FoundingDocument:
-    """The founding document, from entry 1.
+    """The founding document.
 
     :raises Damaged: it is not what was written.
     """
-    body = connection.execute("SELECT body FROM log WHERE idx = ?", (FOUNDING_INDEX,)).get
-    entry = decode_entry(FOUNDING_INDEX, body)
-    try:
-        document = FoundingDocument.decode(entry.body)
-    except ValueError as error:
-        raise Damaged(f"row {FOUNDING_INDEX} of table log") from error
-    if entry.kind is not EntryKind.FOUNDING or not intact(entry, NO_HASH, document.identity):
-        raise Damaged(f"row {FOUNDING_INDEX} of table log")
-    return document
+    return decode_founding(connection.execute("SELECT body FROM state WHERE key = 'founding'").get)
+
+
+def read_anchor(connection: apsw.Connection) -> Anchor:
+    """Where the log begins.
+
+    :raises Damaged: it is not what was written.
+    """
+    body = connection.execute("SELECT body FROM state WHERE key = 'anchor'").get
+    return NO_ANCHOR if body is None else decode_anchor(body)
 
 
 def read_log(connection: apsw.Connection, record: HardRecord, applied: int, check_entries: int) -> LogRead:
@@ -94,12 +99,13 @@ def read_log(connection: apsw.Connection, record: HardRecord, applied: int, chec
     document = read_document(connection)
     if document.cluster != record.cluster:
         raise Damaged("the founding document, against the hard state,")
-    if applied > record.last_index:
-        raise Damaged("the applied index, against the end of the log,")
-    checked_from = max(FOUNDING_INDEX, min(record.last_index - check_entries + 1, applied + 1))
-    applied_hash = NO_HASH if applied == 0 else read_hash(connection, applied)
-    terms = read_terms(connection, record.last_index)
-    chain = LogCheck(document.identity, checked_from, read_hash_before(connection, checked_from))
+    anchor = read_anchor(connection)
+    if not anchor.index <= applied <= record.last_index:
+        raise Damaged("the applied index, against the log's beginning and end,")
+    checked_from = max(anchor.index + 1, min(record.last_index - check_entries + 1, applied + 1))
+    applied_hash = read_hash(connection, applied, anchor)
+    terms = read_terms(connection, record.last_index, anchor)
+    chain = LogCheck(document.identity, checked_from, read_hash(connection, checked_from - 1, anchor))
     entries = []
     for index, body in connection.execute(
         "SELECT idx, body FROM log WHERE idx >= ? ORDER BY idx", (checked_from,)
@@ -120,6 +126,7 @@ def read_log(connection: apsw.Connection, record: HardRecord, applied: int, chec
         applied_hash,
         terms,
         checked_from,
+        anchor,
     )
 
 
@@ -145,25 +152,19 @@ class LogCheck:
         self.hash = entry.hash
 
 
-def read_hash(connection: apsw.Connection, index: int) -> bytes:
-    """The chain hash at an index.
+def read_hash(connection: apsw.Connection, index: int, anchor: Anchor) -> bytes:
+    """The chain hash at an index, which is not below the log's anchor.
 
     :raises Damaged: there is no such entry.
     """
+    if index == anchor.index:
+        return anchor.hash
     body = connection.execute("SELECT substr(body, 1, 64) FROM log WHERE idx = ?", (index,)).get
     return hash_in(body, index)
 
 
-def read_hash_before(connection: apsw.Connection, index: int) -> bytes:
-    """The chain hash that the entry at an index follows.
-
-    :raises Damaged: there is no entry before it.
-    """
-    return NO_HASH if index == FOUNDING_INDEX else read_hash(connection, index - 1)
-
-
-def read_terms(connection: apsw.Connection, last_index: int) -> tuple[tuple[int, int], ...]:
-    """(first index, term) of each run of entries of one term, ascending.
+def read_terms(connection: apsw.Connection, last_index: int, anchor: Anchor) -> tuple[tuple[int, int], ...]:
+    """(first index, term) of each run of entries of one term, ascending, from the anchor on.
 
     :raises Damaged: they are not what was written.
     """
@@ -173,7 +174,13 @@ def read_terms(connection: apsw.Connection, last_index: int) -> tuple[tuple[int,
         if runs and term <= runs[-1][1]:
             raise Damaged("the rows of table terms")
         runs.append((first, term))
-    if not runs or runs[0][0] != FOUNDING_INDEX or runs[-1][0] > last_index:
+    first = max(FOUNDING_INDEX, anchor.index)
+    while len(runs) > 1 and runs[1][0] <= first:
+        del runs[0]
+    if not runs or runs[0][0] > first or runs[-1][0] > last_index:
+        raise Damaged("the rows of table terms")
+    runs[0] = (first, runs[0][1])
+    if anchor.index and runs[0][1] != anchor.term:
         raise Damaged("the rows of table terms")
     return tuple(runs)
 
@@ -261,4 +268,6 @@ def restored(
         applied,
         incarnations,
         record.trusted_from or None,
+        log.anchor,
+        record.log_size,
     )

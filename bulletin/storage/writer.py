@@ -17,6 +17,11 @@ may have dropped what it could not write, and the next sync would report success
 :data:`CHECKPOINT_PAGES` have been written since, at the latest after :data:`CHECKPOINT_PATIENCE` times as many; writes wait
 that long.
 
+**Rubbish.**  Log rows below the anchor are removed in small portions: one after each batch, and one after the other while
+nothing waits; those transactions are not synced.  SQLite uses the room again.
+
+**Tables of another server** are taken in and put in place here too, each in its place in the queue.
+
 **Bounds.**  The queue holds what the node has under way; see :attr:`bulletin.storage.store.Store.backlog`.  A batch
 takes at most :data:`BATCH_BYTES` of it (and at least one write).
 """
@@ -27,6 +32,7 @@ from queue import SimpleQueue
 from typing import Final
 
 import apsw
+import attrs
 
 from bulletin.core.limits import MIB
 from bulletin.storage.batch import Batch, Write, next_record
@@ -35,8 +41,9 @@ from bulletin.storage.hard_state import HardRecord, HardStateFile
 from bulletin.storage.records import Damaged
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.server_directory import ServerDirectory, is_full
+from bulletin.storage.shelf import SWEEP_ROWS, Incoming, sweep
 from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
-from bulletin.storage.tables import read_correspondents
+from bulletin.storage.tables import read_anchor, read_correspondents
 
 BATCH_BYTES: Final = 16 * MIB
 """Bytes (about) after which a batch takes no further write."""
@@ -46,6 +53,18 @@ CHECKPOINT_PAGES: Final = 1000
 
 CHECKPOINT_PATIENCE: Final = 4
 """At so many times as many pages it is folded although something waits."""
+
+
+@attrs.frozen
+class Job:
+    """Something else that the writer does between two batches.
+
+    :param run: does it, in the thread.
+    :param done: called with what came of it.
+    """
+
+    run: Callable[["Writer"], object]
+    done: Callable[..., object]
 
 
 class Writer:
@@ -79,7 +98,11 @@ class Writer:
         self._failed: Final = failed
         self.when_ended: Callable[[], object] = lambda: None
         """Called in this thread, last of all; to be set before :meth:`stop`."""
-        self._queue: Final[SimpleQueue[Write | None]] = SimpleQueue()
+        self._queue: Final[SimpleQueue[Write | Job | None]] = SimpleQueue()
+        self._next_job: Job | None = None
+        self._incoming: Final = Incoming(connection, window)
+        self._anchor = read_anchor(connection).index
+        self._rubbish = self._anchor > 0
         self._thread: Final = threading.Thread(target=self._run, name="bulletin-writer", daemon=True)
         self._told_to_stop = False
         self._full_sync = True
@@ -93,6 +116,30 @@ class Writer:
     def submit(self, write: Write) -> None:
         """Have a write stored after those before it."""
         self._queue.put(write)
+
+    def do(self, job: Job) -> None:
+        """Have something else done after the writes before it."""
+        self._queue.put(job)
+
+    def take(self, body: bytes | None) -> object:
+        """Take a part of another's tables in; in the thread."""
+        self._synchronous(full=False)
+        return self._incoming.take(body)
+
+    def install(self) -> HardRecord:
+        """Put another's tables in place; in the thread."""
+        self._synchronous(full=True)
+        record = self._incoming.install(self._record)
+        self._hard_state.write(record)
+        self._record = record
+        self._anchor = read_anchor(self._connection).index
+        self._rubbish = True
+        return record
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """For jobs, in the thread."""
+        return self._connection
 
     def stop(self) -> None:
         """Have the thread end after the writes so far."""
@@ -140,20 +187,47 @@ class Writer:
         )
 
     def _store_next(self) -> None:
-        """Store what has gathered: at least one write, unless the end is asked for."""
+        """Store what has gathered, or do one other thing; while there is neither, sweep."""
         batch = Batch(self._window)
-        while not batch.writes or (batch.weight < BATCH_BYTES and not self._queue.empty()):
+        while self._next_job is None and (
+            not batch.writes or (batch.weight < BATCH_BYTES and not self._queue.empty())
+        ):
+            if not batch.writes and self._rubbish and self._queue.empty():
+                self._sweep(SWEEP_ROWS)
+                self._consider_fold()
+                continue
             write = self._queue.get()
             if write is None:
                 self._told_to_stop = True
+                break
+            if isinstance(write, Job):
+                self._next_job = write
                 break
             batch.add(write)
         if batch.writes:
             self._commit(batch)
             self._call_from_thread(_call_all, self._call_from_thread, batch.writes)
+            self._sweep(batch.entries)
+            self._consider_fold()
+        elif self._next_job is not None:
+            job, self._next_job = self._next_job, None
+            self._call_from_thread(job.done, job.run(self))
             self._consider_fold()
 
+    def _sweep(self, rows: int) -> None:
+        """Remove some rows below the log's anchor: more than came, so that they grow fewer."""
+        swept = 0
+        while self._rubbish and swept <= rows:
+            self._synchronous(full=False)
+            with self._connection:
+                count = sweep(self._connection, self._anchor)
+            self._rubbish = count > 0
+            swept += count
+
     def _commit(self, batch: Batch) -> None:
+        if batch.anchor is not None:
+            self._anchor = batch.anchor.index
+            self._rubbish = True
         record = next_record(self._record, batch.writes)
         correspondents = batch.correspondents()
         counts = read_correspondents(self._connection, correspondents) if correspondents else {}

@@ -32,6 +32,11 @@ class TortureTests(SynchronousTestCase):
     def test_everything_killed_at_once(self):
         self.assert_kept(self.result_of("everything", 2))
 
+    def test_a_server_away_for_longer_than_the_log(self):
+        result = self.result_of("behind", 0)
+        self.assert_kept(result)
+        self.assertGreater(result.figures["took_over"], 0)
+
     def test_a_majority_gone_and_back(self):
         figures = self.result_of("majority", 0).figures
         self.assertIn(figures["code"], {"sem_lider", "sem_servidores", "tempo_esgotado"})

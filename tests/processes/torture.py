@@ -5,6 +5,9 @@
     python -m tests.processes.torture edges --seconds 60      # broker, proxy and reference
     python -m tests.processes.torture everything              # all processes at once, under load, then a start
     python -m tests.processes.torture majority                # two of three servers dead, one comes back
+    python -m tests.processes.torture behind --seconds 60     # a server away for longer than the logs of the others
+
+With ``--retain N`` the servers keep so few entries of their logs that whoever was away takes over tables.
 
 Each prints one JSON line of figures and every anomaly, and exits with 1 where there is one.
 """
@@ -22,7 +25,7 @@ import attrs
 import zmq
 
 from tests.linearizability.checker import anomalies
-from tests.processes.board import Board
+from tests.processes.board import Board, RoleProcess
 from tests.processes.clients import Caller, Reader, Record, Writer, whole_history
 
 CHANNELS = ["geral", "noticias", "avisos"]
@@ -133,11 +136,55 @@ def storm(
     load = Load(board, writers=writers, readers=readers, resend_after=resend_after, patience=5.0)
     try:
         load.start()
-        figures = faults(board, kind, seconds, Random(seed))
+        if kind == "behind":
+            figures = fall_behind(board, seconds, Random(seed))
+        else:
+            figures = faults(board, kind, seconds, Random(seed))
         load.finish()
         return load.judge({"kind": kind, **figures})
     finally:
         load.close()
+
+
+def fall_behind(board: Board, seconds: float, rng: Random) -> dict:
+    """A server is dead until the others have trimmed what it lacks; it takes over tables; then one of the others dies.
+
+    What is acknowledged from then on is on its disk and one other; and what was before, on all.
+    """
+    rounds = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or not rounds:
+        victim = rng.choice(board.servers)
+        others = [server for server in board.servers if server is not victim]
+        last = metric(victim, "bulletin_log_last_index")
+        victim.kill()
+        await_trimmed(others, last)
+        victim.start()
+        victim.wait_ready()
+        rounds += 1
+        dead = rng.choice(others)
+        dead.kill()
+        time.sleep(rng.uniform(1.0, 2.0))
+        dead.start()
+        dead.wait_ready()
+    taken = sum(server.log.read_text().count("taken over the tables") for server in board.servers)
+    return {"faults": rounds, "took_over": taken}
+
+
+def metric(server: RoleProcess, name: str, missing: float = -1.0) -> float:
+    """A sample of a server, by its full name."""
+    for line in server.get("/metrics")[1].splitlines():
+        if line.startswith(name + " "):
+            return float(line.rsplit(" ", 1)[1])
+    return missing
+
+
+def await_trimmed(servers: list[RoleProcess], index: float, patience: float = 60.0) -> None:
+    """Until none of them has an entry of the log any more."""
+    end = time.monotonic() + patience
+    while min(metric(server, "bulletin_log_first_index") for server in servers) <= index:
+        assert time.monotonic() < end, "the logs are not trimmed"
+        time.sleep(0.05)
 
 
 def everything_at_once(board: Board, *, seconds: float) -> Result:
@@ -223,9 +270,13 @@ def broken(result: Result) -> list[str]:
     return bad
 
 
-def run(kind: str, *, seconds: float, seed: int, folder: Path) -> Result:
+def run(kind: str, *, seconds: float, seed: int, folder: Path, retain: int | None = None) -> Result:
     """One run on a new board in ``folder``."""
     board = Board(folder)
+    if retain is None and kind == "behind":
+        retain = 20
+    for server in board.servers:
+        server.environment = {} if retain is None else {"BULLETIN_RETAIN": str(retain)}
     try:
         board.start()
         if kind == "everything":
@@ -241,7 +292,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=["kill", "pause", "edges", "everything", "majority"])
+    parser.add_argument("kind", choices=["kill", "pause", "edges", "everything", "majority", "behind"])
+    parser.add_argument("--retain", type=int, help="entries that the servers keep of their logs")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -250,7 +302,11 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bulletin-torture-") as temporary:
         result = run(
-            options.kind, seconds=options.seconds, seed=options.seed, folder=options.keep or Path(temporary)
+            options.kind,
+            seconds=options.seconds,
+            seed=options.seed,
+            folder=options.keep or Path(temporary),
+            retain=options.retain,
         )
     print(json.dumps(result.figures))
     bad = broken(result)

@@ -27,6 +27,12 @@ SOMETIMES = (
     "read_waits_for_own_term",
     "reads_lost",
     "refused",
+    "installed",
+    "log_trimmed",
+    "snapshot_parts_asked_again",
+    "snapshot_parts_missing",
+    "snapshot_parts_stale",
+    "snapshots_resumed",
     "stepped_down_by_disk",
     "stepped_down_by_quorum",
     "transfers_aborted",
@@ -38,6 +44,8 @@ SOMETIMES = (
 )
 """What a campaign of some hundred seeds must have come by; if it never does, the faults have become too tame."""
 
+KINDS = ("turbulent", "trimmed", "forgetful")
+
 SEEDS_FOR_ALL = 300
 """A campaign of so many seeds fails if one of them never happened."""
 
@@ -47,6 +55,7 @@ def main() -> int:
     parser.add_argument("--seeds", required=True, help="A:B, or one seed")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so much real time")
     parser.add_argument("--turbulent", action="store_true", help="short runs with many faults and elections")
+    parser.add_argument("--trimmed", action="store_true", help="as turbulent, with logs of a few entries")
     parser.add_argument(
         "--forgetful", action="store_true", help="a disk loses its end, and its hard-state file"
     )
@@ -61,8 +70,9 @@ def main() -> int:
         if time.perf_counter() - began > arguments.seconds:
             break
         options = None
-        if arguments.turbulent or arguments.forgetful:
-            options = Options.turbulent(seed) if arguments.turbulent else Options.forgetful(seed)
+        kind = next((name for name in KINDS if getattr(arguments, name)), None)
+        if kind is not None:
+            options = getattr(Options, kind)(seed)
         cluster = Cluster(seed, options, trace=arguments.trace)
         try:
             cluster.run()
@@ -70,8 +80,8 @@ def main() -> int:
             failed += 1
             traceback.print_exc()
             print(f"seed {seed} failed ({cluster.options})")
-            kind = " --turbulent" if arguments.turbulent else " --forgetful" if arguments.forgetful else ""
-            print(f"replay: python -m tests.simulation --seeds {seed}{kind}", flush=True)
+            way = f" --{kind}" if kind else ""
+            print(f"replay: python -m tests.simulation --seeds {seed}{way}", flush=True)
         if arguments.trace:
             print(f"seed {seed}: {cluster.trace}")
         events += cluster.time.events

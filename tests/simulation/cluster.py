@@ -15,6 +15,7 @@ from tests.simulation.checkers.durability import Durability
 from tests.simulation.checkers.leadership import Leadership
 from tests.simulation.checkers.log import Log
 from tests.simulation.checkers.lookahead import Lookahead
+from tests.simulation.disk import Truth
 from tests.simulation.faults import Faults, Options
 from tests.simulation.network import Network
 from tests.simulation.server import Server
@@ -58,6 +59,7 @@ class Cluster:
         self.time = SimulatedTime()
         self.counts: Counter[str] = Counter()
         self.document = found(self.options.servers)
+        self.truth = Truth(self.document)
         self.network = Network(self.time, Random(draw.random()), self._deliver)
         self.servers = [
             Server(
@@ -68,6 +70,8 @@ class Cluster:
                 Random(draw.random()),
                 self._turned,
                 self._changed,
+                self._installed,
+                self.truth,
             )
             for number in range(self.options.servers)
         ]
@@ -172,7 +176,17 @@ class Cluster:
         self._record("deliver", sender, recipient, message)
         self.servers[recipient].receive(self.servers[sender].member, message)
 
+    def _installed(self, server: Server) -> None:
+        """The tables of another stand on a server's disk: whoever waited at it never knows, and it starts on them."""
+        self._keep_counters(server)
+        self.note("installed")
+        server.retire()
+        self.workload.crashed(server.number)
+        self.start(server)
+
     def _changed(self, server: Server) -> None:
+        if server.node._closed:
+            return  # its log is no longer that on its disk
         for checker in self.checkers:
             checker.changed(server)
 
@@ -197,6 +211,7 @@ class Cluster:
     def _count(self) -> None:
         for server in self.servers:
             self._keep_counters(server)
+            self.counts["snapshots_resumed"] += server.resumed
         self.counts["acknowledged"] += len(self.workload.acknowledged)
         self.counts["barriers_passed"] += self.workload.barriers_passed
         self.counts["unknown"] += self.workload.unknown

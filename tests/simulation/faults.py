@@ -60,7 +60,25 @@ class Options:
             seconds=rng.uniform(4.0, 9.0),
             clients=rng.choice((1, 3, 8)),
             config=draw_config(rng),
+        )._with_short_logs()
+
+    def _with_short_logs(self) -> "Options":
+        """Mostly so short that who is away for a moment needs tables; drawn from what was drawn before."""
+        rng = Random(repr(self))
+        config = attrs.evolve(
+            self.config,
+            retained_entries=rng.choice((1, 2, 8, 30, 65_536)),
+            retained_bytes=rng.choice((1, 2000, 2**26, 2**26)),
+            held_entries=rng.choice((1, 10, 2**20)),
         )
+        return attrs.evolve(self, config=config)
+
+    @classmethod
+    def whole_log(cls, seed: int) -> "Options":
+        """What the seed draws, with logs that are never trimmed."""
+        options = cls.draw(Random(seed))
+        config = attrs.evolve(options.config, retained_entries=65_536, retained_bytes=2**26)
+        return attrs.evolve(options, config=config)
 
     @classmethod
     def turbulent(cls, seed: int) -> "Options":
@@ -78,6 +96,18 @@ class Options:
                 election_seconds_spread=rng.choice((0.02, 0.1)),
             ),
         )
+
+    @classmethod
+    def trimmed(cls, seed: int) -> "Options":
+        """As turbulent, with logs so short that whoever is away for a moment needs tables."""
+        options, rng = cls.turbulent(seed), Random(-seed)
+        config = attrs.evolve(
+            options.config,
+            retained_entries=rng.choice((1, 4)),
+            held_entries=rng.choice((1, 8, 100)),
+            memory_bytes_kept=rng.choice((0, 2**20)),
+        )
+        return attrs.evolve(options, config=config)
 
     @classmethod
     def forgetful(cls, seed: int) -> "Options":
@@ -226,8 +256,9 @@ class Faults:
         if victim.port is not None:
             self._cluster.crash(victim)
         last = victim.disk.durable.last_index
-        if last > 1:
-            victim.disk.lose_tail(self._rng.randint(max(1, last - 5), last - 1))
+        first = max(1, last - 5, victim.disk.durable.anchor.index)
+        if last > first:
+            victim.disk.lose_tail(self._rng.randint(first, last - 1))
         self._ending(lambda: victim.port is None and victim.start())
 
     def _amnesia(self) -> None:

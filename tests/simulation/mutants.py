@@ -15,8 +15,10 @@ from bulletin.core.raft.acceptance import Acceptance
 from bulletin.core.raft.election import Election
 from bulletin.core.raft.log import RaftLog
 from bulletin.core.raft.node import Node
+from bulletin.core.raft.progress import Progress
 from bulletin.core.raft.reads import Reads
 from bulletin.core.raft.replication import Replication
+from bulletin.core.raft.snapshots import Snapshots
 from bulletin.core.raft.trust import Trust
 
 
@@ -32,6 +34,7 @@ class Mutant:
     :param seeds: how many turbulent runs are enough for a checker to stop one, or 0: a scenario finds at once what chance
         finds once in a thousand runs.
     :param check: the checker's promise, or the invariant's.
+    :param trimmed: whether those runs have short logs.
     """
 
     owner: type
@@ -41,6 +44,7 @@ class Mutant:
     scenario: str | None = None
     seeds: int = 0
     check: str = ""
+    trimmed: bool = False
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -183,5 +187,68 @@ MUTANTS = {
         "covers is None or state.commit < max(covers, state.trusted_from)",
         "state.commit < state.trusted_from",
         scenario="lost_end",
+    ),
+    "30 trimmed before it is in the tables": Mutant(
+        RaftLog,
+        "trim",
+        "if index > min(written, self._synced):",
+        "if index > self._synced:",
+        seeds=20,
+        check="not in the tables|out of order",
+        trimmed=True,
+    ),
+    "32 terms of what is trimmed are kept": Mutant(
+        RaftLog,
+        "_begin_after",
+        "    del self._run_terms[:run]\n",
+        "    del self._run_terms[len(self._run_terms) - run :]\n",
+        seeds=20,
+        check="runs of terms|S4|term to come",
+        trimmed=True,
+    ),
+    "33 a leader looks for a meeting before its log begins": Mutant(
+        Progress,
+        "rejected",
+        "if previous == anchor > 0:",
+        "if previous < 0:",
+        seeds=20,
+        check="sends from its own log",
+        trimmed=True,
+    ),
+    "35 a part that was lost is not asked for again": Mutant(
+        Snapshots,
+        "tick",
+        "self._ask is not None and",
+        "False and",
+        seeds=60,
+        check="L1",
+        trimmed=True,
+    ),
+    "36 followers are sent what was trimmed meanwhile": Mutant(
+        Replication,
+        "trimmed",
+        "if progress.next <= anchor:",
+        "if progress.next < 0:",
+        seeds=20,
+        check="sends from its own log",
+        trimmed=True,
+    ),
+    "37 the chain goes on from another hash than the anchor's": Mutant(
+        RaftLog,
+        "_grow",
+        "_Milestone(Anchor(entry.index, entry.term, entry.hash), self._size)",
+        "_Milestone(Anchor(entry.index, entry.term, self._entries[0].hash), self._size)",
+        seeds=20,
+        check="the anchor is not in the log",
+        trimmed=True,
+    ),
+    "38 what a follower has trimmed is denied": Mutant(
+        Acceptance,
+        "append",
+        "cut = message.previous_index < log.anchor.index",
+        "cut = False",
+        seeds=60,
+        check="another term at the committed index|L1",
+        trimmed=True,
     ),
 }

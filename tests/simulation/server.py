@@ -11,8 +11,8 @@ from bulletin.core.raft.config import Config
 from bulletin.core.raft.messages import Message
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
-from bulletin.core.raft.ready import Ready
-from tests.simulation.disk import SimulatedDisk
+from bulletin.core.raft.ready import Give, Ready, Take
+from tests.simulation.disk import SimulatedDisk, Truth
 from tests.simulation.time import SimulatedTime
 
 TICK_SECONDS = 0.03
@@ -23,6 +23,8 @@ class Server:
 
     :param turned: called with (server, ready, events) after each of its turns.
     :param changed: called with the server after each event that its node worked on.
+    :param installed: called with the server when other tables stand on its disk, and it has to start on them.
+    :param truth: what is known of the committed log.
     """
 
     def __init__(
@@ -34,25 +36,28 @@ class Server:
         rng: Random,
         turned: Callable[["Server", Ready, list[LogEvent]], None],
         changed: Callable[["Server"], None],
+        installed: Callable[["Server"], None],
+        truth: Truth,
     ) -> None:
         self.number = number
         self.member = document.members[number].member
         self.numbers = {member.member: place for place, member in enumerate(document.members)}
-        self.disk = SimulatedDisk(document)
+        self.disk = SimulatedDisk(document, truth)
         self.port: RaftLogPort | None = None
         self.digest = b""
         self.applied = 1
         self.life = 0
+        self.resumed = 0
         self.paused_until = 0.0
         self.stalled_until = 0.0
         self.sync_delay_max = 0.004
         self.rate = 1.0
-        self._digests: dict[int, bytes] = {1: b""}
         self._config = config
         self._time = time
         self._rng = rng
         self._turned = turned
         self._changed = changed
+        self._installed = installed
         self._syncing = False
         self._turn_due = False
 
@@ -78,7 +83,7 @@ class Server:
         node = Node(self._config, self.member, restored, self._rng, self.now())
         self.port = RaftLogPort(node, self.now())
         self.applied = restored.applied
-        self.digest = self._digests[restored.applied]
+        self.digest = self.disk.durable.state
         self._syncing = self._turn_due = False
         self._tick_later(self.life)
         self.turn_soon()
@@ -87,6 +92,11 @@ class Server:
         self.life += 1
         self.port = None
         self.disk.crash(self._rng)
+
+    def retire(self) -> None:
+        """The node has said its last word."""
+        self.life += 1
+        self.port = None
 
     def pause(self, seconds: float) -> None:
         self.paused_until = max(self.paused_until, self._time.now + seconds)
@@ -143,8 +153,14 @@ class Server:
         events = list(self.port.follow())
         self._apply(ready, events)
         if ready.persist is not None or ready.committed:
-            self.disk.write(ready.persist, self.applied)
+            self.disk.write(ready.persist, self.applied, self.digest)
             self._sync_later()
+        for give in ready.gives:
+            self._later(0.01 * self._rng.random(), lambda give=give: self._give(give))
+        if ready.take is not None:
+            self._later(0.01 * self._rng.random(), lambda: self._take(ready.take))
+        if ready.install:
+            self._install()
         for fetch in ready.fetches:
             self._later(
                 0.002 * self._rng.random(),
@@ -157,12 +173,38 @@ class Server:
         self.port.fetched(fetch.token, self.disk.fetch(fetch), self.now())
         self.turn_soon()
 
+    def _give(self, give: Give) -> None:
+        body, index = self.disk.give(give.ask, self._rng)
+        self.port.given(give.recipient, give.number, body, index, self.now())
+        self.turn_soon()
+
+    def _take(self, take: Take) -> None:
+        if take.body is None and self.disk.written.incoming:
+            self.resumed += 1
+        self.port.taken(self.disk.take(take.body), self.now())
+        self._changed(self)
+        self.turn_soon()
+
+    def _install(self) -> None:
+        """The node is closed; once the disk has put the tables in place, a new one begins."""
+        self.disk.install()
+
+        def installed() -> None:
+            if self._time.now < self.stalled_until:
+                self._later(0.05, installed)
+                return
+            self.disk.sync()
+            self._installed(self)
+
+        self._later(0.0005 + self.sync_delay_max * self._rng.random(), installed)
+
     def _apply(self, ready: Ready, events: list[LogEvent]) -> None:
         for entry in ready.committed:
             assert entry.index == self.applied + 1, "an entry was skipped"
             self.applied = entry.index
             self.digest = hashlib.blake2b(self.digest + entry.hash, digest_size=16).digest()
-            self._digests[entry.index] = self.digest
+            known = self.disk.truth.states.setdefault(entry.index, self.digest)
+            assert known == self.digest, f"S5: two states at {entry.index}"
         indexes = [index_of(event.position) for event in events if isinstance(event, Committed)]
         assert indexes == sorted(indexes)
         self.port.applied_to(self.applied)

@@ -30,7 +30,8 @@ def _test_of(seed: int, options: Options | None = None, why: str = ""):
         try:
             cluster.run()
         except Exception as error:
-            turbulent = " --turbulent" if options == Options.turbulent(seed) else ""
+            kinds = ("turbulent", "trimmed")
+            turbulent = "".join(f" --{kind}" for kind in kinds if options == getattr(Options, kind)(seed))
             raise self.failureException(
                 f"{error!r}\nseed {seed} ({cluster.options})\n"
                 f"replay: python -m tests.simulation --seeds {seed}{turbulent}"
@@ -66,11 +67,14 @@ class RegressionTests(SynchronousTestCase):
 for _seed in SEEDS:
     setattr(SeedTests, f"test_{_seed}", _test_of(_seed, short(_seed)))
     setattr(SeedTests, f"test_turbulent_{_seed}", _test_of(_seed, Options.turbulent(_seed)))
+    setattr(SeedTests, f"test_trimmed_{_seed}", _test_of(_seed, Options.trimmed(_seed)))
 for _line in REGRESSIONS.read_text().splitlines():
     if not _line.startswith("#"):
         _number, _why = _line.split(maxsplit=1)
-        _turbulent = Options.turbulent(int(_number[1:])) if _number.startswith("t") else None
-        setattr(RegressionTests, f"test_{_number}", _test_of(int(_number.lstrip("t")), _turbulent, _why))
+        _seed_of = int(_number.lstrip("ts"))
+        _kinds = {"t": Options.turbulent, "s": Options.trimmed}
+        _turbulent = _kinds.get(_number[0], Options.whole_log)(_seed_of)
+        setattr(RegressionTests, f"test_{_number}", _test_of(_seed_of, _turbulent, _why))
 
 
 class DeterminismTests(SynchronousTestCase):

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import apsw
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.storage import reader
+from bulletin.storage.giver import Giver
 from bulletin.storage.reader import Reader
 
 
@@ -43,6 +46,7 @@ class BusyTests(SynchronousTestCase):
             Connection(),
             "here",
             pause,
+            Giver(Path(self.mktemp()), 10),
             call_from_thread=lambda function, *arguments: function(*arguments),
             failed=self.fail,
             ended=lambda: None,

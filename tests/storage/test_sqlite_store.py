@@ -9,12 +9,15 @@ from pathlib import Path
 from random import Random
 
 import apsw
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.log.entry import Anchor
+from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch
 from bulletin.storage.database import check_structure, open_writer
 from bulletin.storage.hard_state import HardStateFile
-from bulletin.storage.store import StoreBusy
+from bulletin.storage.store import StoreBusy, StoreError
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 
@@ -151,6 +154,63 @@ class BatchingTests(SynchronousTestCase):
         self.assertGreater(len(first["sessions"]), 10)
         for seed in (2, 3):
             self.assertEqual(self.run_with(seed), first)
+
+
+class TrimmingTests(SynchronousTestCase):
+    def test_the_room_is_used_again(self):
+        """A log that is trimmed as it grows needs no more room than what is left of it."""
+        disk = SqliteHarness.hasty(self)
+        disk.tuning["checkpoint_pages"] = 20
+        scribe = disk.begin()
+        sizes = []
+        for number in range(1, 241):
+            disk.write(scribe.persist(body=bytes(20_000)), scribe.apply())
+            if number % 10 == 0:
+                entry = scribe.log[scribe.last_index - 5]
+                anchor = Anchor(entry.index, entry.term, entry.hash)
+                disk.write(attrs.evolve(scribe.persist(), anchor=anchor))
+            if number % 80 == 0:
+                disk.stop()
+                sizes.append((disk.directory / "board.sqlite").stat().st_size)
+                self.assertEqual(disk.start().restored.anchor, anchor)
+        self.assertLess(sizes[-1], 240 * 20_000 / 4)
+        self.assertLess(sizes[-1], 1.5 * sizes[0])
+        left = apsw.Connection(str(disk.directory / "board.sqlite")).execute("SELECT count(*) FROM log").get
+        self.assertLess(left, 40)
+        disk.stop()
+        self.assertEqual(disk.failures, [])
+
+    def test_a_gap_between_the_anchor_and_the_log_refuses_to_start(self):
+        disk = SqliteHarness.hasty(self)
+        scribe = disk.begin()
+        for _ in range(10):
+            disk.write(scribe.persist(body=b"x"), scribe.apply())
+        entry = scribe.log[4]
+        disk.write(attrs.evolve(scribe.persist(), anchor=Anchor(4, entry.term, entry.hash)))
+        disk.stop()
+        with apsw.Connection(str(disk.directory / "board.sqlite")) as connection:
+            connection.execute("DELETE FROM log WHERE idx <= 11")
+        error = self.assertRaises(StoreError, disk.start)
+        self.assertIn("row 11 of table log", str(error))
+
+    def test_a_database_of_version_1_is_taken_over(self):
+        """Its log begins with the founding document, which is nowhere else."""
+        disk = SqliteHarness.hasty(self)
+        scribe = disk.begin()
+        paper = FoundingDocument.decode(scribe.log[1].body)
+        disk.write(scribe.persist([scribe.login("ana")]), scribe.apply())
+        disk.stop()
+        with apsw.Connection(str(disk.directory / "board.sqlite")) as connection:
+            connection.execute("DROP TABLE incoming")
+            connection.execute("DELETE FROM state WHERE key IN ('founding', 'anchor')")
+            connection.execute("UPDATE meta SET value = 1 WHERE key = 'compatible'")
+            connection.execute("PRAGMA user_version = 1")
+        for _ in range(2):
+            opened = disk.start()
+            self.assertEqual(opened.restored.document, paper)
+            self.assertEqual((opened.restored.last_index, opened.restored.applied), (2, 2))
+            disk.stop()
+        self.assertEqual(disk.failures, [])
 
 
 class FoldingTests(SynchronousTestCase):

@@ -62,6 +62,24 @@ class Entry:
     level: int = LEVEL
 
 
+@attrs.frozen
+class Anchor:
+    """Where a log begins: its entries up to here are trimmed, and the tables hold what they did.
+
+    :param index: of the last trimmed entry; 0 where none is.
+    :param term: of that entry.
+    :param hash: its chain hash, which the next entry follows.
+    """
+
+    index: int
+    term: int
+    hash: bytes
+
+
+NO_ANCHOR: Final = Anchor(0, 0, NO_HASH)
+"""Of a log that has all its entries."""
+
+
 def chain(
     previous: bytes,
     identity: LogIdentity,

@@ -3,7 +3,7 @@
 After Ongaro's dissertation, whose sections are cited where they are implemented.  Values in, values out: no clock,
 socket, disk or randomness of its own::
 
-      receive tick propose read_index persisted fetched applied_to
+      receive tick propose read_index persisted fetched given taken applied_to
           |
         Node ----------- State: role, term, commit, RaftLog, Disk, Outbox
           |
@@ -12,10 +12,11 @@ socket, disk or randomness of its own::
           +-- Replication  the leader's side, one Progress a follower
           +-- Acceptance   the follower's side
           +-- Reads        ReadIndex
+          +-- Snapshots    tables for a follower that lacks what is trimmed
           +-- Trust        when a disk that has lost entries may take part again
           +-- Transfer     leadership handed over
           |
-        ready() -> Persist, messages, committed entries, reads, fetches
+        ready() -> Persist, messages, committed entries, reads, fetches, gives, take, install
 
 :class:`~bulletin.core.raft.ordered_log.RaftLogPort` wraps a ``Node`` for a server: it has the same events, keeps what
 was proposed until it is seen committed, and forwards it to whoever leads.
@@ -28,6 +29,9 @@ Rules that everything rests on:
 * The leader's own disk counts like a follower's: it may be the last of the majority, or not be needed for it.
 * An acknowledgement that must not count (a disk that was rolled back, or has lost entries, or has not been judged
   yet) is sent with ``match`` and ``round`` 0, so that such a node is still brought up to date.
+
+* The log is trimmed, on each server by itself, up to what its tables hold and beyond what ``Config`` retains.  What was
+  trimmed was committed; its end, the *anchor*, stays, so that the chain of hashes has no gap.
 
 Traps.  ``Ready.committed`` may hold entries that this node's own disk does not have yet.  ``ready()`` changes state:
 what it returned must be carried out.  An exception of this package (``Diverged``, ``AssertionError``) means: stop the

@@ -4,6 +4,8 @@ Nothing below the commit index is ever dropped, and nothing is dropped that does
 What contradicts where both must be equal is :class:`Diverged`.
 """
 
+import attrs
+
 from bulletin.core.log.entry import NO_HASH, Entry, intact
 from bulletin.core.raft.counters import Counters
 from bulletin.core.raft.diverged import Diverged
@@ -31,6 +33,9 @@ class Acceptance:
         :raises Diverged: where the logs differ although they must not.
         """
         log = self._state.log
+        cut = message.previous_index < log.anchor.index
+        if cut:
+            message = self._beyond_anchor(message)
         previous = message.previous_index
         if log.term_at(previous) != message.previous_term:
             if previous <= self._state.commit:
@@ -45,7 +50,26 @@ class Acceptance:
             return
         verified = previous + len(message.entries)
         self._state.commit_to(min(message.commit, verified))
-        self._accept(leader, message, verified)
+        self._accept(leader, message, verified, must=cut)
+
+    def _beyond_anchor(self, message: Append) -> Append:
+        """The same, without what is trimmed here.
+
+        That was committed, in a term that this node has reached, so the leader of its present term has it, too.  Hence
+        its end may be acknowledged, whether or not this message comes so far.
+        """
+        anchor = self._state.log.anchor
+        for entry in message.entries:
+            if entry.index == anchor.index and entry.hash != anchor.hash:
+                raise Diverged(f"the leader has another entry at the trimmed index {entry.index}")
+        beyond = tuple(entry for entry in message.entries if entry.index > anchor.index)
+        return attrs.evolve(
+            message,
+            previous_index=anchor.index,
+            previous_term=anchor.term,
+            previous_hash=anchor.hash,
+            entries=beyond,
+        )
 
     def _take(self, message: Append) -> bool:
         """Append what is new.
@@ -85,13 +109,14 @@ class Acceptance:
         self._counters.count("truncations" if dropped == 1 else "truncations_of_many")
         state.log.truncate_after(entry.index - 1, hash_before)
 
-    def _accept(self, leader: bytes, message: Append, verified: int) -> None:
+    def _accept(self, leader: bytes, message: Append, verified: int, *, must: bool) -> None:
+        """Say so; ``must``: whether or not there is anything new to say."""
         state = self._state
         counts = self._greeter.counts
         after, match = 0, min(verified, state.log.synced)
         if message.entries:
             after, match = state.log.sequence_for(verified, state.disk.following), verified
-        elif (state.term, message.round) <= self._answered:
+        elif not must and (state.term, message.round) <= self._answered:
             return  # the leader was told already that this node is there: nothing new to say
         self._answered = max(self._answered, (state.term, message.round))
         admitted = state.applied if state.overfed else verified

@@ -40,6 +40,12 @@ class Config:
         further, so that its leader's window stays closed: one that comes back after long would otherwise take in the
         log faster than it can apply it.
     :param memory_bytes_kept: applied entries that are kept in memory for followers that are a little behind.
+    :param retained_entries: entries that stay in the log, also on the disk, for followers that are behind; older ones are
+        trimmed once they are in the tables, an eighth at a time.
+    :param retained_bytes: the same in bytes of bodies (and 128 more for each entry).  After a start what was in the log
+        stays until as much has come.
+    :param held_entries: while a follower is being brought up to date, what it needs next stays up to so many entries …
+    :param held_bytes: … and bytes; these bound the log.
     :param reads_max: read indexes under way on a node, asked for by itself or by others.
     """
 
@@ -55,6 +61,10 @@ class Config:
     gather_seconds_max: float = attrs.field(default=0.02, validator=_not_negative)
     unapplied_bytes_max: int = attrs.field(default=8 * MIB, validator=_positive)
     memory_bytes_kept: int = attrs.field(default=8 * MIB, validator=_not_negative)
+    retained_entries: int = attrs.field(default=65_536, validator=_positive)
+    retained_bytes: int = attrs.field(default=64 * MIB, validator=_positive)
+    held_entries: int = attrs.field(default=262_144, validator=_positive)
+    held_bytes: int = attrs.field(default=256 * MIB, validator=_positive)
     reads_max: int = attrs.field(default=4096, validator=_positive)
 
     def __attrs_post_init__(self) -> None:

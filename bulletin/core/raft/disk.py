@@ -71,6 +71,8 @@ class Disk:
             entries=entries,
             incarnations=tuple(sorted(self._incarnations.items())),
             trusted=self._trusted,
+            anchor=log.give_anchor(),
+            log_size=log.size,
         )
         if self._hard_changed:
             self._hard_sequence = sequence

@@ -20,9 +20,9 @@ _ENTRIES_CHECKED: Final = 2
 def assert_cheap(state: "State") -> None:
     """What costs nothing to check: the order of the marks in the log, and what each role implies."""
     log = state.log
-    assert log.base <= state.applied <= state.delivered <= state.commit <= log.last_index, (
-        "the marks in the log are out of order"
-    )
+    assert (
+        log.anchor.index <= log.base <= state.applied <= state.delivered <= state.commit <= log.last_index
+    ), "the marks in the log are out of order"
     assert log.synced <= log.last_index, "more is on the disk than there is"
     assert log.last_term <= state.term, "the log has an entry of a term to come"
     if state.role is Role.LEADER:

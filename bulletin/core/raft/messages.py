@@ -146,6 +146,44 @@ class GreetingReply:
     remembered: int
 
 
+@attrs.frozen
+class SnapshotOffer:
+    """The leader's log begins after what the follower needs next: it can have the leader's tables instead (7).
+
+    :param index: where the leader's log begins.
+    """
+
+    term: int
+    index: int
+
+
+@attrs.frozen
+class SnapshotAsk:
+    """The follower asks for the next part of the tables.
+
+    :param number: the follower's own number for this question, never reused.
+    :param ask: what it wants; for the leader's storage to read.
+    """
+
+    term: int
+    number: int
+    ask: bytes
+
+
+@attrs.frozen
+class SnapshotPart:
+    """A part of the tables.
+
+    :param term: the leader's term: whoever takes in tables has at least the term in which they were committed.
+    :param number: of the question.
+    :param body: for the follower's storage to read; empty: there is no such part (any more), it has to begin anew.
+    """
+
+    term: int
+    number: int
+    body: bytes
+
+
 Message = (
     RequestVote
     | VoteReply
@@ -157,4 +195,7 @@ Message = (
     | ReadIndexReply
     | Greeting
     | GreetingReply
+    | SnapshotOffer
+    | SnapshotAsk
+    | SnapshotPart
 )

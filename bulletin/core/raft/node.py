@@ -20,7 +20,7 @@ from bulletin.core.raft.disk import Disk
 from bulletin.core.raft.diverged import Diverged
 from bulletin.core.raft.election import Election
 from bulletin.core.raft.greeting import Greeter
-from bulletin.core.raft.log import RaftLog
+from bulletin.core.raft.log import RaftLog, Retention
 from bulletin.core.raft.membership import Configuration
 from bulletin.core.raft.messages import (
     Append,
@@ -32,13 +32,17 @@ from bulletin.core.raft.messages import (
     ReadIndex,
     ReadIndexReply,
     RequestVote,
+    SnapshotAsk,
+    SnapshotOffer,
+    SnapshotPart,
     TimeoutNow,
     VoteReply,
 )
 from bulletin.core.raft.outbox import Outbox
 from bulletin.core.raft.reads import Reads
-from bulletin.core.raft.ready import HardState, Ready, Restored, Status
+from bulletin.core.raft.ready import HardState, Ready, Restored, Status, Taken
 from bulletin.core.raft.replication import Replication
+from bulletin.core.raft.snapshots import Snapshots
 from bulletin.core.raft.state import State
 from bulletin.core.raft.transfer import Transfer
 from bulletin.core.raft.trust import Trust
@@ -49,6 +53,9 @@ if TYPE_CHECKING:
 
 FORWARD_OPERATIONS_MAX = 16_384
 """Operations in one ``Forward``; its bytes are bounded by ``Config.append_bytes_max``."""
+
+
+_Snapshot = SnapshotOffer | SnapshotAsk | SnapshotPart
 
 
 class Node:
@@ -73,10 +80,13 @@ class Node:
         self._state = state = _restore(config, member, configuration, restored, rng, now)
         self._greeter = Greeter(state, restored.incarnation, restored.incarnations)
         self._reads = Reads(state, self.counters, Reads.first_number(restored.incarnation))
-        self._replication = Replication(state, self._reads, self.counters)
+        self._replication = Replication(state, self._reads, self.counters, restored.incarnation)
+        self._snapshots = Snapshots(state, self._replication, self.counters, restored.incarnation)
         self._acceptance = Acceptance(state, self._greeter, self.counters)
         self._election = Election(state, self._greeter, self._replication, self._reads, self.counters)
         self._transfer = Transfer(state, self._replication, self.counters)
+        self._led_by: bytes | None = None
+        self._closed = False
         self._trust = Trust(state, self._reads, self.counters)
 
     # --- events ---
@@ -88,7 +98,7 @@ class Node:
         """
         state = self._state
         state.now = now.monotonic
-        if sender not in state.peers or not well_formed(message):
+        if self._closed or sender not in state.peers or not well_formed(message):
             self.counters.count("messages_ignored")
             return
         if isinstance(message, Greeting):
@@ -110,8 +120,11 @@ class Node:
     def tick(self, now: Instant) -> None:
         """Time has passed; to be called every 20 to 50 ms."""
         self._state.now = now.monotonic
+        if self._closed:
+            return
         self._greeter.tick()
         self._election.tick()
+        self._snapshots.tick()
         self._reads.tick()
         self._trust.tick()
         if self._state.leads:
@@ -127,7 +140,7 @@ class Node:
         """
         state = self._state
         state.now = now.monotonic
-        if not state.leads or self._transfer.under_way or state.stalled:
+        if not state.leads or self._transfer.under_way or state.stalled or self._closed:
             return False
         return not operations or self._replication.gather(operations)
 
@@ -139,7 +152,7 @@ class Node:
         """
         state = self._state
         state.now = now.monotonic
-        if state.leader is None or state.leads or not state.disk.hard_synced:
+        if state.leader is None or state.leads or not state.disk.hard_synced or self._closed:
             return False
         for run in _runs(operations, state.config.append_bytes_max):
             state.outbox.send(state.leader, Forward(state.term, run))
@@ -153,12 +166,12 @@ class Node:
             under way.
         """
         self._state.now = now.monotonic
-        return not self._transfer.under_way and self._reads.ask(context)
+        return not self._transfer.under_way and not self._closed and self._reads.ask(context)
 
     def transfer(self, now: Instant) -> bool:
         """Hand leadership over to the follower that has most; False if this node does not lead or nobody could."""
         self._state.now = now.monotonic
-        if not self._transfer.begin():
+        if self._closed or not self._transfer.begin():
             return False
         if (
             not self._state.stalled
@@ -170,28 +183,57 @@ class Node:
         """The write ``sequence`` and all before it are on the disk."""
         state = self._state
         state.now = now.monotonic
+        if self._closed:
+            return
         state.disk.stored(sequence)
         state.log.stored(sequence)
         state.outbox.release()
         self._election.own_vote_stored()
         self._replication.count()
+        self._trim()
 
     def fetched(self, token: int, entries: Sequence[Entry], now: Instant) -> None:
         """Entries that a :class:`Fetch` asked for; empty if they could not be read."""
         self._state.now = now.monotonic
         self._replication.fetched(token, entries)
 
+    def given(self, recipient: bytes, number: int, body: bytes, index: int, now: Instant) -> None:
+        """The part of the tables that a :class:`Give` asked for; empty if there is none.
+
+        :param index: the tables are those at this index; 0 where that is not said.
+        """
+        self._state.now = now.monotonic
+        self._snapshots.given(recipient, number, body, index)
+
+    def taken(self, taken: Taken, now: Instant) -> None:
+        """What came of a :class:`Take`."""
+        self._state.now = now.monotonic
+        self._snapshots.taken(taken)
+
     def applied_to(self, index: int) -> None:
-        """The tables have reached this index: entries up to it may leave the memory."""
+        """The tables have reached this index: entries up to it may leave the memory, and old ones the log."""
         state = self._state
         state.applied_to(index)
+        self._trim()
         state.log.forget(state.applied, state.config.memory_bytes_kept)
+
+    def _trim(self) -> None:
+        state = self._state
+        held = self._replication.held() if state.leads else state.log.last_index
+        if state.log.trim(state.applied, held):
+            self.counters.count("log_trimmed")
+            self._replication.trimmed()
 
     # --- results ---
 
     def ready(self) -> Ready:
         """Everything that is to be done since the last call."""
         state = self._state
+        if self._closed:
+            return Ready()
+        if state.leader != self._led_by:
+            self._led_by = state.leader
+            self._snapshots.lose_leader()
         if state.leads:
             self._replication.flush()
             self._transfer.advance()
@@ -205,7 +247,14 @@ class Node:
             committed=committed,
             reads=self._reads.take(),
             fetches=self._replication.take_fetches(),
+            gives=self._snapshots.take_gives(),
+            take=self._snapshots.take(),
+            install=self._close(),
         )
+
+    def _close(self) -> bool:
+        self._closed = self._snapshots.installing
+        return self._closed
 
     @property
     def leads(self) -> bool:
@@ -233,6 +282,9 @@ class Node:
             proven=state.leader is not None and state.proven,
             trusted=state.trusted_from is None,
             stalled=state.stalled,
+            first_index=state.log.anchor.index + 1,
+            log_size=state.log.size,
+            behind=self._snapshots.under_way or self._closed,
             counters=self.counters.values(),
         )
 
@@ -257,10 +309,15 @@ class Node:
         if message.term == state.term and state.leader not in (None, sender):
             raise Diverged(f"two nodes lead in term {message.term}")
         self._election.heard_leader(sender, message.term)
+        before = state.log.last_index
         self._acceptance.append(sender, message)
+        if state.log.last_index > before:
+            self._snapshots.abandon()
 
     def _in_term(
-        self, sender: bytes, message: AppendReply | TimeoutNow | Forward | ReadIndex | ReadIndexReply
+        self,
+        sender: bytes,
+        message: "AppendReply | TimeoutNow | Forward | ReadIndex | ReadIndexReply | _Snapshot",
     ) -> None:
         """What is meant for one term only: a later one is adopted, an earlier one is stale."""
         state = self._state
@@ -282,6 +339,20 @@ class Node:
                     self._reads.answered(message)
             case TimeoutNow():
                 self._election.timeout_now(sender)
+            case _:
+                self._snapshot(sender, message)
+
+    def _snapshot(self, sender: bytes, message: "_Snapshot") -> None:
+        state = self._state
+        if isinstance(message, SnapshotAsk):
+            if state.leads:
+                self._snapshots.asked(sender, message)
+        elif state.leader != sender:
+            self.counters.count("messages_ignored")
+        elif isinstance(message, SnapshotOffer):
+            self._snapshots.offered(message)
+        else:
+            self._snapshots.came(message)
 
     def _forwarded(self, message: Forward) -> None:
         state = self._state
@@ -299,7 +370,15 @@ def _restore(
     now: Instant,
 ) -> State:
     """The common state as the disk has it."""
-    log = RaftLog(restored.entries, restored.last_index, restored.last_hash, restored.terms)
+    log = RaftLog(
+        restored.entries,
+        restored.last_index,
+        restored.last_hash,
+        restored.terms,
+        restored.anchor,
+        Retention(config.retained_entries, config.retained_bytes, config.held_entries, config.held_bytes),
+        restored.log_size,
+    )
     hard_state = restored.hard_state
     if hard_state.term < log.last_term:
         if log.last_index > FOUNDING_INDEX:

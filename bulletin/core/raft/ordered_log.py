@@ -33,7 +33,7 @@ from bulletin.core.log.port import (
 )
 from bulletin.core.raft.messages import Message
 from bulletin.core.raft.node import Node
-from bulletin.core.raft.ready import ReadReady, Ready, Status
+from bulletin.core.raft.ready import ReadReady, Ready, Status, Taken
 
 SILENCE_SECONDS: Final = 0.5
 """After so long without news a batch is proposed again; twice as long after each repetition."""
@@ -164,6 +164,16 @@ class RaftLogPort:
         """See :meth:`Node.fetched`."""
         self._now = now
         self.node.fetched(token, entries, now)
+
+    def given(self, recipient: bytes, number: int, body: bytes, index: int, now: Instant) -> None:
+        """See :meth:`Node.given`."""
+        self._now = now
+        self.node.given(recipient, number, body, index, now)
+
+    def taken(self, taken: Taken, now: Instant) -> None:
+        """See :meth:`Node.taken`."""
+        self._now = now
+        self.node.taken(taken, now)
 
     def applied_to(self, index: int) -> None:
         """See :meth:`Node.applied_to`."""

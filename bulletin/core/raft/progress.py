@@ -2,7 +2,8 @@
 
 *Probe*: the leader does not know where the logs meet.  One append with entries is sent; until it is answered only
 heartbeats follow, which ask the same question without entries.  *Replicate*: they have met; entries are sent as
-soon as they are appended, inside a window that is counted in messages and in bytes.
+soon as they are appended, inside a window that is counted in messages and in bytes.  *Snapshot*: the follower lacks
+entries that are trimmed; it is offered the tables, and hears only heartbeats, until it has taken them in.
 
 At all times ``match < next``, and ``match`` never falls.
 """
@@ -20,6 +21,7 @@ class Mode(Enum):
 
     PROBE = "probe"
     REPLICATE = "replicate"
+    SNAPSHOT = "snapshot"
 
 
 @attrs.define
@@ -37,6 +39,8 @@ class Progress:
     :param round_least: the round in which its latest start was noticed: answers to earlier ones are the start before's.
     :param round_answered: the latest round it has answered: it knew no later term then.
     :param fetch: the token of entries that are being read from the disk for it, or None.
+    :param offered_at: when it was last offered the tables.
+    :param snapshot: the tables that it is taking in are those at this index, or 0.
     :param hash_known: (index, chain hash there) that was read from the disk for it, or None.
     """
 
@@ -54,13 +58,15 @@ class Progress:
     round_answered: int = 0
     fetch: int | None = None
     hash_known: tuple[int, bytes] | None = None
+    offered_at: float = float("-inf")
+    snapshot: int = 0
 
     def may_send_entries(self, config: Config) -> bool:
         """Whether the window is open."""
         if self.fetch is not None:
             return False
-        if self.mode is Mode.PROBE:
-            return not self.waiting
+        if self.mode is not Mode.REPLICATE:
+            return self.mode is Mode.PROBE and not self.waiting
         return (
             len(self.inflight) < config.inflight_messages_max
             and self.inflight_bytes < config.inflight_bytes_max
@@ -85,22 +91,28 @@ class Progress:
         reached = max(received, self.match)
         while self.inflight and self.inflight[0][0] <= reached:
             self.inflight_bytes -= self.inflight.popleft()[1]
-        if self.mode is Mode.PROBE and reached >= self.next - 1:
+        if self.mode is not Mode.REPLICATE and reached >= self.next - 1:
             self.mode = Mode.REPLICATE
             self.waiting = False
+            self.snapshot = 0
             self.next = reached + 1
         self.next = max(self.next, self.match + 1)
         return risen
 
-    def rejected(self, previous: int, meeting: int) -> bool:
+    def rejected(self, previous: int, meeting: int, anchor: int = 0) -> bool:
         """It has not got the entry ``previous``; the logs may meet at ``meeting``.
 
+        :param anchor: where the leader's log begins: ``meeting`` is not below it.
         :returns: False for a stale rejection: what it denies is known since, or was not asked last.
         """
-        if previous <= self.match:
+        if previous <= self.match or previous < anchor:
             return False
-        if self.mode is Mode.PROBE and previous != self.next - 1:
+        if self.mode is not Mode.REPLICATE and previous != self.next - 1:
             return False
+        if previous == anchor > 0:
+            self.probe(anchor + 1)
+            self.mode = Mode.SNAPSHOT
+            return True
         self.probe(max(self.match + 1, min(previous, meeting + 1)))
         return True
 

@@ -15,7 +15,7 @@ from bulletin.core.log.batch import encode_batch, size_of, split_batch
 from bulletin.core.log.entry import NO_HASH, Entry, EntryKind
 from bulletin.core.log.port import Operation
 from bulletin.core.raft.counters import Counters
-from bulletin.core.raft.messages import Append, AppendReply
+from bulletin.core.raft.messages import Append, AppendReply, SnapshotOffer
 from bulletin.core.raft.progress import Mode, Progress
 from bulletin.core.raft.quorum import reached_by_majority
 from bulletin.core.raft.reads import Reads
@@ -26,14 +26,22 @@ ENTRIES_PER_APPEND_MAX: Final = 4096
 """Entries in one ``Append``, whatever their size."""
 
 
+REPLICATE_TIMEOUTS: Final = 2
+"""For so many election timeouts after its last answer a follower keeps its leader from trimming what it needs …"""
+
+SNAPSHOT_TIMEOUTS: Final = 20
+"""… and one that takes in tables, and says nothing while it puts them in place."""
+
+
 class Replication:
     """What a node does as a leader; empty while it is none.
 
     :param state: the node's common state.
     :param reads: told when a round of heartbeats was answered by a majority.
+    :param incarnation: of this start.
     """
 
-    def __init__(self, state: State, reads: Reads, counters: Counters) -> None:
+    def __init__(self, state: State, reads: Reads, counters: Counters, incarnation: int = 0) -> None:
         self._state = state
         self._reads = reads
         self._counters = counters
@@ -44,7 +52,7 @@ class Replication:
         self._gathered_bytes = 0
         self._gathered_since = 0.0
         self._uncommitted_bytes = 0
-        self._tokens = 0
+        self._tokens = incarnation << 32  # what an earlier node of this process asked for may still come
         self._fetches: list[Fetch] = []
 
     def start(self) -> None:
@@ -131,7 +139,13 @@ class Replication:
             if not self._send_entries(peer, progress):
                 break
             told = True
-        knows_all = progress.mode is Mode.PROBE or progress.commit_told >= min(
+        if (
+            progress.mode is Mode.SNAPSHOT
+            and state.now - progress.offered_at >= state.config.heartbeat_seconds
+        ):
+            progress.offered_at = state.now
+            state.outbox.send(peer, SnapshotOffer(state.term, state.log.anchor.index))
+        knows_all = progress.mode is not Mode.REPLICATE or progress.commit_told >= min(
             state.commit, progress.next - 1
         )
         if not told and (progress.round_sent < self.round or not knows_all):
@@ -234,8 +248,11 @@ class Replication:
                 self._counters.count("append_reply_stale")
         else:
             meeting = log.last_at_most(reply.hint_index, reply.hint_term)
-            if not progress.rejected(reply.previous_index, meeting):
+            snapshot = progress.mode is Mode.SNAPSHOT
+            if not progress.rejected(reply.previous_index, meeting, log.anchor.index):
                 self._counters.count("append_rejection_stale")
+            elif progress.mode is Mode.SNAPSHOT and not snapshot:
+                self._counters.count("followers_too_far_behind")
 
     def count(self) -> None:
         """Commit what a majority has synced, if it is of the own term; the own disk counts like any other."""
@@ -267,13 +284,40 @@ class Replication:
         """A follower has started anew: what was under way to it is lost, and it says itself what it has."""
         progress = self.followers.get(peer)
         if progress is not None:
-            following = min(last_index, self._state.log.last_index) + 1
+            log = self._state.log
+            following = max(log.anchor.index, min(last_index, log.last_index)) + 1
             # A round of its own tells this start's answers from late ones of the start before, which may speak of
             # entries that its disk has lost since.
             self.round += 1
             self.followers[peer] = Progress(
-                max(1, following), progress.heard_at, self._state.now, round_least=self.round
+                following,
+                progress.heard_at,
+                self._state.now,
+                round_least=self.round,
+                snapshot=progress.snapshot,
             )
+
+    def held(self) -> int:
+        """The lowest index that a follower has which is there and not yet up to date: what is above it is needed."""
+        state = self._state
+        needed = state.log.last_index
+        for progress in self.followers.values():
+            timeouts = SNAPSHOT_TIMEOUTS if progress.snapshot else REPLICATE_TIMEOUTS
+            if progress.answered_at < state.now - timeouts * state.config.election_seconds_min:
+                continue
+            if progress.snapshot or progress.mode is not Mode.SNAPSHOT:
+                needed = min(needed, progress.snapshot or progress.match or progress.next - 1)
+        return needed
+
+    def trimmed(self) -> None:
+        """The log begins later now: followers that were about to get what is gone are asked whether they have that."""
+        anchor = self._state.log.anchor.index
+        for progress in self.followers.values():
+            if progress.next <= anchor:
+                snapshot = progress.mode is Mode.SNAPSHOT
+                progress.probe(anchor + 1)
+                if snapshot:
+                    progress.mode = Mode.SNAPSHOT
 
     def quiet(self) -> None:
         """A follower that has not been heard for an election timeout is sent heartbeats only, until it answers."""

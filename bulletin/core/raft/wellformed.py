@@ -6,15 +6,15 @@ from bulletin.core.log.entry import FORMAT, HASH_BYTES, Entry
 from bulletin.core.raft.messages import (
     Append,
     AppendReply,
-    Forward,
     Greeting,
     GreetingReply,
     Message,
     ReadIndex,
     ReadIndexReply,
     RequestVote,
-    TimeoutNow,
-    VoteReply,
+    SnapshotAsk,
+    SnapshotOffer,
+    SnapshotPart,
 )
 
 INDEX_MAX: Final = 2**47 - 1
@@ -50,8 +50,14 @@ def well_formed(message: Message) -> bool:
             return _numbers(message.incarnation) and _indexes(message.last_index)
         case GreetingReply():
             return _numbers(message.incarnation, message.remembered)
-        case VoteReply() | TimeoutNow() | Forward():
+        case SnapshotOffer() | SnapshotAsk() | SnapshotPart():
+            return _snapshot(message)
+        case _:
             return True
+
+
+def _snapshot(message: SnapshotOffer | SnapshotAsk | SnapshotPart) -> bool:
+    return _indexes(message.index) if isinstance(message, SnapshotOffer) else _numbers(message.number)
 
 
 def _indexes(*indexes: int) -> bool:

@@ -39,7 +39,7 @@ from bulletin.core.raft.config import Config
 from bulletin.core.raft.messages import Forward, Message
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
-from bulletin.core.raft.ready import Fetch, Persist, Restored, Role, Status
+from bulletin.core.raft.ready import Fetch, Give, Persist, Restored, Role, Status, Take
 from bulletin.core.server.addresses import Addresses
 from bulletin.core.server.admission import Admitted
 from bulletin.core.server.answers import Finished
@@ -74,6 +74,9 @@ class Turn:
     applied: Applied | None
     fetches: tuple[Fetch, ...]
     more: bool = False
+    gives: tuple[Give, ...] = ()
+    take: Take | None = None
+    install: bool = False
 
 
 NO_TURN: Final = Turn(None, None, ())
@@ -136,6 +139,7 @@ class Member:
         self._handed_over_at = float("-inf")
         self._finished: list[Finished] = []
         self._turn_at = now
+        self._ended = False
         lamport.restore(tables.marks.clock)
 
     @property
@@ -234,6 +238,11 @@ class Member:
             self.written = applied.marks.applied
             self.log.applied_to(self.written)
 
+    def abandon(self) -> None:
+        """This member is at its end: others do what is under way here."""
+        self._finished += self.proposals.abandon()
+        self.queries.abandon()
+
     def drop_unstarted(self) -> int:
         """Forget the requests that nothing was done for yet."""
         return self.proposals.drop_held() + self.queries.drop_waiting()
@@ -245,6 +254,8 @@ class Member:
 
         :raises CannotApply: the log holds something that this version cannot apply: the server must stop.
         """
+        if self._ended:
+            return NO_TURN  # rows that were not written yet are among the tables that come in place
         self._notice_leadership(now)
         if self.led:
             self.proposals.propose(now)
@@ -264,7 +275,16 @@ class Member:
         self.readiness.advance(applying.applied, now, led=self.led)
         self.queries.advance(applying.applied, self.written)
         rows = applying.due_rows(now, at_once=ready.persist is not None or self.queries.waits_for_tables)
-        return Turn(ready.persist, rows, ready.fetches, applying.more or self.queries.more)
+        self._ended = ready.install
+        return Turn(
+            ready.persist,
+            rows,
+            ready.fetches,
+            applying.more or self.queries.more,
+            ready.gives,
+            ready.take,
+            ready.install,
+        )
 
     def take_finished(self) -> list[Finished]:
         """The requests that were finished since the last call."""

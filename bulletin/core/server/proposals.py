@@ -126,6 +126,21 @@ class Proposals:
             give_up(self._proposed.pop(key), code, harmless=False)
         return given_up
 
+    def abandon(self) -> list[Finished]:
+        """Give everything up: what was proposed may take effect all the same."""
+        ended = [
+            Finished(admitted.caller, admitted.caller.refusal(Code.NO_LEADER, harmless=True), later=True)
+            for admitted, _ in self._held.values()
+        ]
+        ended += [
+            Finished(admitted.caller, admitted.caller.refusal(Code.TIMED_OUT, harmless=False), later=True)
+            for admitted in self._proposed.values()
+        ]
+        self._held.clear()
+        self._proposed.clear()
+        self._size = 0
+        return ended
+
     def drop_held(self) -> int:
         """Forget what was never proposed: the broker gave it to another server.  Says how many those were."""
         dropped = len(self._held)

@@ -50,6 +50,9 @@ NAMES_PER_TURN: Final = 20_000
 """Names in lists after which a turn answers no further list: one of all users is a page of megabytes."""
 
 
+_LATEST: Final = Instant(float("inf"), float("inf"))
+
+
 class Names(Protocol):
     """What a read asks of the board's memory."""
 
@@ -205,6 +208,18 @@ class Queries:
                 waiting[place] = (index, self._sift(readings, now, Code.TIMED_OUT, everything=stuck))
         self._due = deque(self._sift(self._due, now, Code.TIMED_OUT, everything=False))
         self._lists = deque(self._sift(self._lists, now, Code.TIMED_OUT, everything=False))
+
+    def abandon(self) -> None:
+        """Give everything up: another server answers."""
+        waiting = [self._asking, *self._out.values(), self._due, self._lists, self._reading.values()]
+        waiting += [readings for _, readings in (*self._applying, *self._writing)]
+        for readings in waiting:
+            self._sift(list(readings), _LATEST, Code.TIMED_OUT, everything=True)
+        self._asking, self._applying, self._writing = [], [], []
+        self._out.clear()
+        self._due.clear()
+        self._lists.clear()
+        self._reading.clear()
 
     def drop_waiting(self) -> int:
         """Forget what waits for a barrier: the broker gave it to another server.  Says how many those were."""

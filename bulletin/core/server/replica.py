@@ -17,7 +17,7 @@ from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.config import Config
 from bulletin.core.raft.diverged import Diverged
-from bulletin.core.raft.ready import Restored
+from bulletin.core.raft.ready import Give, Restored, Taken
 from bulletin.core.server.admission import Admission, Refused
 from bulletin.core.server.answers import Answers, Finished
 from bulletin.core.server.brokers import PATIENCE, Brokers
@@ -217,6 +217,29 @@ class Replica:
         self._observe(now)
         self._has_data().log.fetched(token, entries, now)
 
+    def given(self, give: Give, body: bytes, index: int, now: Instant) -> None:
+        """The store has read a part of the tables for a fellow server."""
+        self._observe(now)
+        self._has_data().log.given(give.recipient, give.number, body, index, now)
+
+    def taken(self, taken: Taken, now: Instant) -> None:
+        """The store has taken in a part of a fellow's tables."""
+        self._observe(now)
+        self._has_data().log.taken(taken, now)
+
+    def installed(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
+        """The tables of a fellow are in the place of the own ones: this server goes on as after a start."""
+        self._observe(now)
+        member = self._has_data()
+        member.abandon()
+        self._finished += member.take_finished()
+        self._join(restored, tables, now)
+        self._has_data().addresses = member.addresses
+        self._notices.say(
+            f"{self.settings.name} was too far behind for the log: it has taken over the tables of entry"
+            f" {tables.marks.applied} from a fellow server"
+        )
+
     def tick(self, now: Instant, *, congested: bool = False) -> None:
         """Time has passed; to be called every 20 to 50 ms.
 
@@ -306,6 +329,9 @@ class Replica:
             publications=self.publisher.take(),
             pages=pages,
             fetches=turn.fetches,
+            gives=turn.gives,
+            take=turn.take,
+            install=turn.install,
             to_reference=asked,
             reach=() if member is None else member.addresses.take(),
             learnt=None if member is None else member.addresses.take_learnt(),
@@ -345,6 +371,7 @@ class Replica:
                 status.quarantined,
                 "A fellow server has seen a later start of this one: its directory is an old copy.",
             ),
+            (status.behind, "The server is far behind, and takes in the tables of another one."),
             (not status.trusted, "The disk has lost entries, which the other servers bring back."),
             (not member.readiness.settled, "The server is catching up with the log."),
             (not self.timekeeping.settled, "The clock has not been set yet."),

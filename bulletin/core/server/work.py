@@ -8,7 +8,7 @@ import attrs
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import Applied
 from bulletin.core.log.founding import FoundingDocument
-from bulletin.core.raft.ready import Fetch, Persist
+from bulletin.core.raft.ready import Fetch, Give, Persist, Take
 from bulletin.core.wire.broker import ToBroker
 from bulletin.core.wire.peers import PeerFrame
 from bulletin.core.wire.reference import Addressed
@@ -64,6 +64,9 @@ class Work:
     :param publications: (topic, body).
     :param pages: pages to be read from the tables.
     :param fetches: entries to be read from the log.
+    :param gives: parts of the tables to be read for fellow servers.
+    :param take: a part of a fellow's tables to be taken in, or None.
+    :param install: put the tables that were taken in into place, after the ``write``; nothing is written until it is done.
     :param to_reference: requests.
     :param reach: fellow servers that are to be connected to, or elsewhere than before; to be done before ``frames``.
     :param learnt: where fellow servers are, by member id, to be kept for the next start; or None.
@@ -79,6 +82,9 @@ class Work:
     publications: Sequence[tuple[bytes, bytes]] = ()
     pages: Sequence[PageRead] = ()
     fetches: Sequence[Fetch] = ()
+    gives: Sequence[Give] = ()
+    take: Take | None = None
+    install: bool = False
     to_reference: Sequence[Addressed] = ()
     reach: Sequence["Reach"] = ()
     learnt: Mapping[bytes, str] | None = None

@@ -24,6 +24,7 @@ from bulletin.core.limits import (
     CLOCK_MAX,
     FRAME_BYTES_MAX,
     ITEMS_INTERNAL_MAX,
+    KIB,
     NESTING_INTERNAL_MAX,
     OPERATIONS_PER_ENTRY_MAX,
 )
@@ -39,6 +40,9 @@ from bulletin.core.raft.messages import (
     ReadIndex,
     ReadIndexReply,
     RequestVote,
+    SnapshotAsk,
+    SnapshotOffer,
+    SnapshotPart,
     TimeoutNow,
     VoteReply,
 )
@@ -54,8 +58,10 @@ INDEX_MAX: Final = 2**47 - 1
 """The largest log index: a position, ``index * 2**16 + offset``, has 63 bits."""
 NUMBER_MAX: Final = 2**63 - 1
 """The largest term, round, context and incarnation."""
+ASK_BYTES_MAX: Final = 64 * KIB
+"""A question for a part of the tables."""
 BODY_BYTES_MAX: Final = BATCH_BYTES_MAX + BATCH_BYTES_MAX // 2
-"""An entry's body with its framing."""
+"""An entry's body with its framing; also a part of the tables."""
 MESSAGE_OVERHEAD: Final = 128
 """Bytes of a message beside the bodies in it, at most."""
 ITEM_OVERHEAD: Final = 96
@@ -105,6 +111,10 @@ def weight(message: Message) -> int:
             return MESSAGE_OVERHEAD + sum(ITEM_OVERHEAD + len(entry.body) for entry in entries)
         case Forward(operations=operations):
             return MESSAGE_OVERHEAD + sum(ITEM_OVERHEAD + len(item.payload) for item in operations)
+        case SnapshotAsk(ask=ask):
+            return MESSAGE_OVERHEAD + len(ask)
+        case SnapshotPart(body=body):
+            return MESSAGE_OVERHEAD + len(body)
         case _:
             return MESSAGE_OVERHEAD
 
@@ -205,12 +215,19 @@ _key: Final = _bytes_of(KEY_BYTES)
 _hash: Final = _bytes_of(HASH_BYTES)
 
 
-def _body(value: Any) -> bytes:
-    if type(value) is not bytes:
-        raise _bad("mensagens", Reason.WRONG_TYPE)
-    if len(value) > BODY_BYTES_MAX:
-        raise _bad("mensagens", Reason.TOO_MANY_BYTES)
-    return value
+def _bytes_to(longest: int) -> Callable[[Any], bytes]:
+    def check(value: Any) -> bytes:
+        if type(value) is not bytes:
+            raise _bad("mensagens", Reason.WRONG_TYPE)
+        if len(value) > longest:
+            raise _bad("mensagens", Reason.TOO_MANY_BYTES)
+        return value
+
+    return check
+
+
+_body: Final = _bytes_to(BODY_BYTES_MAX)
+_ask: Final = _bytes_to(ASK_BYTES_MAX)
 
 
 def _rows(value: Any, length: int, longest: int) -> list[list[Any]]:
@@ -265,6 +282,9 @@ _SHAPES: Final[dict[int, tuple[type[Message], tuple[Callable[[Any], Any], ...]]]
     8: (ReadIndexReply, (_number, _number, _index)),
     9: (Greeting, (_number, _number, _index)),
     10: (GreetingReply, (_number, _number, _number)),
+    11: (SnapshotOffer, (_number, _index)),
+    12: (SnapshotAsk, (_number, _number, _ask)),
+    13: (SnapshotPart, (_number, _number, _body)),
 }
 """Kind → its class and, per field, the check that its value must pass."""
 

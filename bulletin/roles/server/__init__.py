@@ -24,6 +24,7 @@ import sys
 from typing import TYPE_CHECKING, ClassVar
 
 from bulletin.core.limits import MEMBERS_MAX
+from bulletin.core.raft.config import Config
 from bulletin.roles.options import (
     CLOCK_DRIFT,
     CLOCK_OFFSET,
@@ -53,6 +54,9 @@ __all__ = ["Options", "makeService"]
 SWITCH_SECONDS = 0.0005
 """How long one thread may keep the interpreter from another: with Python's own 5 ms the writer's thread waits longer for
 the reactor than for the disk."""
+
+RETAIN_MAX = 10**9
+"""The largest ``--retain``; bytes are bounded besides."""
 
 FULL_SHAPE = "full"
 FLAT_SHAPE = "flat"
@@ -103,6 +107,12 @@ class Options(RoleOptions):
         ),
         Option("reference", endpoint(listen=False), "the reference, at its --listen", "tcp://127.0.0.1:5560"),
         Option("expect", integer(1, MEMBERS_MAX), "how many servers form a new cluster", "3"),
+        Option(
+            "retain",
+            integer(1, RETAIN_MAX),
+            "log entries kept for servers that were away; who was away for longer takes over another's tables",
+            str(Config().retained_entries),
+        ),
         Option("clock-offset", CLOCK_OFFSET, "seconds that its clock is wrong by, to try that", "0"),
         Option(
             "clock-drift",
@@ -164,6 +174,7 @@ def makeService(options: Options) -> "Process":
         options["data"],
         expect=options["expect"],
         flat_publications=options["publications"] == FLAT_SHAPE,
+        retain=options["retain"],
         clock_offset=options["clock-offset"],
         clock_drift_ppm=options["clock-drift"],
         own_process=True,

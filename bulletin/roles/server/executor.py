@@ -16,7 +16,7 @@ from bulletin.core.board.history import Page
 from bulletin.core.board.outcome import RestoredBoard
 from bulletin.core.errors import Refusal
 from bulletin.core.log.entry import Entry
-from bulletin.core.raft.ready import Restored
+from bulletin.core.raft.ready import Give, Restored, Taken
 from bulletin.core.server.replica import Replica
 from bulletin.core.server.work import StoreWrite, Work
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
@@ -51,12 +51,14 @@ class DiskCounters:
     :param entries: log entries in them.
     :param rows: rows for the tables, in all writes.
     :param seconds: sum of the times from asking for those writes to their being synced.
+    :param given: bytes of tables that were read for fellow servers.
     """
 
     writes: int = 0
     entries: int = 0
     rows: int = 0
     seconds: float = 0.0
+    given: int = 0
 
 
 class Executor:
@@ -209,6 +211,12 @@ class Executor:
             write = work.write
             done = partial(self._stored, write, self._now().monotonic)
             self._store.write(write.persist, write.applied, done)
+        if work.take is not None:
+            self._store.take(work.take.body, self._taken)
+        if work.install:
+            self._store.install(self._installed)
+        for give in work.gives:
+            self._store.give(give.ask, partial(self._given, give))
         if work.found is not None:
             self._store.found(work.found, self._founded)
         for fetch in work.fetches:
@@ -240,6 +248,16 @@ class Executor:
 
     def _fetched(self, token: int, entries: Sequence[Entry]) -> None:
         self._input(self.replica.fetched, token, entries)
+
+    def _given(self, give: Give, body: bytes, index: int) -> None:
+        self.disk.given += len(body)
+        self._input(self.replica.given, give, body, index)
+
+    def _taken(self, taken: Taken) -> None:
+        self._input(self.replica.taken, taken)
+
+    def _installed(self, restored: Restored, tables: RestoredBoard) -> None:
+        self._input(self.replica.installed, restored, tables)
 
     # Inside
 

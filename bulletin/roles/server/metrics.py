@@ -31,6 +31,7 @@ def samples_of(
     yield counter("server_disk_writes_total", "Writes that were synced.", disk.writes)
     yield counter("server_disk_entries_total", "Log entries in them: a batch's size, together.", disk.entries)
     yield counter("server_disk_rows_total", "Rows for the tables.", disk.rows)
+    yield counter("server_snapshot_bytes_sent_total", "Bytes of tables read for fellow servers.", disk.given)
     yield counter(
         "server_disk_seconds_total", "Time from asking for a write to its sync, summed.", disk.seconds
     )
@@ -86,6 +87,9 @@ def _log(status: "ServerStatus", node: Status) -> Iterator[Sample]:
     yield gauge("log_leader_known", "Whether it knows a leader.", float(node.leader is not None))
     yield gauge("log_leader", "1 for the leader, by name.", 1.0, leader=status.leader or "")
     yield gauge("log_last_index", "The last entry of its log.", node.last_index)
+    yield gauge("log_first_index", "The first entry of its log: those before are trimmed.", node.first_index)
+    yield gauge("log_bytes", "Bytes in its log, about.", node.log_size)
+    yield gauge("log_behind", "Whether it takes in another server's tables.", float(node.behind))
     yield gauge("log_synced", "The last entry on its disk.", node.synced)
     yield gauge("log_commit", "The last entry known to be committed.", node.commit)
     yield gauge("log_applied", "The last entry applied in memory.", status.applied)

@@ -11,6 +11,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bulletin.core.raft.config import Config
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.roles import ending
 from bulletin.roles.role import Role, StartError
@@ -66,6 +67,7 @@ class Server(Role):
     :param data: its directory.
     :param expect: how many servers found a new cluster.
     :param flat_publications: publish posts without the second shape.
+    :param retain: log entries kept for servers that were away.
     :param clock_offset: seconds that its clock is wrong by, and
     :param clock_drift_ppm: microseconds a second by which that grows.
     :param own_process: whether the process is this server's alone, so that its garbage collector may be set for it.
@@ -83,6 +85,7 @@ class Server(Role):
         *,
         expect: int = 3,
         flat_publications: bool = False,
+        retain: int | None = None,
         clock_offset: float = 0.0,
         clock_drift_ppm: float = 0.0,
         own_process: bool = False,
@@ -101,6 +104,7 @@ class Server(Role):
             flat_publications=flat_publications,
             clock_offset=clock_offset,
             clock_drift_ppm=clock_drift_ppm,
+            config=Config() if retain is None else Config(retained_entries=retain),
         )
         self._own_process = own_process
         self._rng = rng or SystemRandom()

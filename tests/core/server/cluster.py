@@ -14,6 +14,7 @@ import msgpack
 from bulletin.core.broker.dispatcher import Dispatcher
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
+from bulletin.core.raft.config import Config
 from bulletin.core.reference.coordinator import Coordinator
 from bulletin.core.reference.ranks import Record
 from bulletin.core.server.replica import Replica, Settings
@@ -57,7 +58,7 @@ class Server:
         opened = self.store.open()
         seed = self.cluster.rng.getrandbits(64)
         self.replica = Replica(
-            Settings(self.name, self.endpoint, expect),
+            Settings(self.name, self.endpoint, expect, config=self.cluster.config),
             opened.member,
             opened.restored,
             opened.board,
@@ -140,6 +141,19 @@ class Server:
             )
         if work.write is not None:
             self._write(work.write)
+        if work.take is not None:
+            self.store.take(
+                work.take.body, lambda taken: self.input(lambda: self.replica.taken(taken, cluster.now))
+            )
+        if work.install:
+            self.store.install(lambda *found: self.input(lambda: self.replica.installed(*found, cluster.now)))
+        for give in work.gives:
+            self.store.give(
+                give.ask,
+                lambda body, index, give=give: self.input(
+                    lambda: self.replica.given(give, body, index, cluster.now)
+                ),
+            )
         for page in work.pages:
             self._page(page)
         for fetch in work.fetches:
@@ -219,9 +233,10 @@ class Cluster:
     :param loss: how likely a frame between servers is lost.
     """
 
-    def __init__(self, seed: int, size: int = 3, loss: float = 0.0) -> None:
+    def __init__(self, seed: int, size: int = 3, loss: float = 0.0, config: Config | None = None) -> None:
         self.rng = Random(seed)
         self.loss = loss
+        self.config = config or Config()
         self.time = 1000.0
         self.size = size
         self._queue: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []

@@ -49,6 +49,10 @@ ONE_OF_EACH: tuple[m.Message, ...] = (
     m.ReadIndexReply(7, 1, INDEX_MAX),
     m.Greeting(NUMBER_MAX, 3, 12),
     m.GreetingReply(7, 3, 3),
+    m.SnapshotOffer(7, INDEX_MAX),
+    m.SnapshotAsk(7, 5, b"ask"),
+    m.SnapshotPart(7, 5, b"part" * 1000),
+    m.SnapshotPart(7, 5, b""),
 )
 
 
@@ -164,7 +168,14 @@ class RefusalTests(SynchronousTestCase):
             [[]],
             [["3"]],
             [[0]],
+            [[14, 1]],
             [[11, 1]],
+            [[11, 1, 2**47]],
+            [[12, 1, 1, "ask"]],
+            [[12, 1, 1, bytes(65_537)]],
+            [[12, 1, -1, b""]],
+            [[13, 1, 1, None]],
+            [[13, 1, 1, bytes(7 * 2**20)]],
             [[True, 1]],
             [[5]],
             [[5, 1, 1]],

@@ -12,7 +12,7 @@ class Answers(Checker):
 
     def ended(self) -> None:
         positions: dict[bytes, set[int]] = {}
-        for entry in self.cluster.servers[0].disk.written.entries:
+        for entry in self.cluster.truth.entries:
             if entry.kind is EntryKind.OPERATIONS:
                 for offset, (key, _payload) in enumerate(decode_batch(entry.body), 1):
                     positions.setdefault(key, set()).add(position_of(entry.index, offset))

@@ -14,6 +14,7 @@ class Leadership(Checker):
     def changed(self, server) -> None:
         node = server.node
         check_basic(node)
+        self._check_bounds(node)
         after = Observation.of(node)
         life, before = self._before.get(server.number, (0, after))
         if life == server.life:
@@ -24,6 +25,15 @@ class Leadership(Checker):
                 f"S1: two leaders in term {after.term}"
             )
         self._check_disk(server)
+
+    def _check_bounds(self, node) -> None:
+        """S13: what is in the tables leaves the log, but for what is retained (and more while a follower needs it)."""
+        log, config = node._state.log, node._state.config
+        written = min(node._state.applied, log.synced)
+        kept = written - log.anchor.index
+        steps = max(1, config.retained_entries // 8)
+        most = 2 * max(config.retained_entries, config.held_entries) + steps
+        assert kept <= most, f"S13: {kept} applied entries are in the log"
 
     def started(self, server) -> None:
         self._check_disk(server)

@@ -7,9 +7,8 @@ class Log(Checker):
     def __init__(self, cluster) -> None:
         super().__init__(cluster)
         self._hashes: dict[tuple[int, int], bytes] = {}
-        self.committed: list[bytes] = [cluster.document.entry().hash]
+        self._truth = cluster.truth
         self._committed_in: list[int] = [1]
-        self._digests: dict[int, bytes] = {}
         self._leading: dict[int, int] = {}
 
     def turned(self, server, ready, events) -> None:
@@ -20,17 +19,22 @@ class Log(Checker):
                 known = self._hashes.setdefault((entry.index, entry.term), entry.hash)
                 assert known == entry.hash, f"S3: two entries {entry.index} of term {entry.term}"
         for entry in ready.committed:
-            if entry.index <= len(self.committed):
-                assert self.committed[entry.index - 1] == entry.hash, (
+            if entry.index <= len(self._truth.entries):
+                assert self._truth.entries[entry.index - 1].hash == entry.hash, (
                     f"S4: the committed entry {entry.index} is another on server {server.number}"
                 )
             else:
-                assert entry.index == len(self.committed) + 1
-                self.committed.append(entry.hash)
+                assert entry.index == len(self._truth.entries) + 1
+                self._truth.entries.append(entry)
                 self._committed_in.append(server.node._state.term)
-        if ready.committed:
-            known = self._digests.setdefault(server.applied, server.digest)
-            assert known == server.digest, f"S5: two states at {server.applied}"
+
+    def started(self, server) -> None:
+        anchor = server.disk.durable.anchor
+        assert anchor.index == 0 or self._truth.entries[anchor.index - 1].hash == anchor.hash, (
+            f"S4: what server {server.number} has trimmed is not what was committed"
+        )
+        known = self._truth.states.setdefault(server.applied, server.digest)
+        assert known == server.digest, f"S5: two states at {server.applied}"
 
     def changed(self, server) -> None:
         node = server.node
@@ -41,12 +45,12 @@ class Log(Checker):
             return
         self._leading[server.number] = term
         log = node._state.log
-        last = len(self.committed)
+        last = len(self._truth.entries)
         if log.last_index > last + 1:
             self.cluster.note("old_entry_survives")
         while self._committed_in[last - 1] >= term:  # a candidate of an earlier term may get its votes late
             last -= 1
         assert log.last_index >= last, "S4: a leader lacks a committed entry"
-        assert log.hash_at(last) in (None, self.committed[last - 1]), (
+        assert log.hash_at(last) in (None, self._truth.entries[last - 1].hash), (
             "S4: a leader has another committed entry"
         )
