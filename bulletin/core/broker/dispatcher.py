@@ -101,7 +101,11 @@ class Dispatcher:
             self.counters.malformed += 1
             return
         if isinstance(message, wire.ServerReady):
-            self._clock.join(message.clock)
+            if self._servers.ready:
+                # Those that are there have told the board's clock: nobody else can put it out of reach.
+                self._clock.receive(message.clock)
+            else:
+                self._clock.join(message.clock)
             self._meet(identity, message)
             return
         self._clock.receive(message.clock)

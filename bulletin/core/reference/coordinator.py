@@ -161,7 +161,7 @@ class Coordinator:
             frames = Refusal(Code.MALFORMED, reason=Reason.FRAMES)
             incoming = Addressed(frames, Dialect.SERVICE, None, None, None, Encoding.MSGPACK, "error")
         request = incoming.body
-        if isinstance(request, RankRequest) and request.document is not None:
+        if isinstance(request, RankRequest) and self._comes_back(request):
             self._clock.join(incoming.clock)
         else:
             self._clock.receive(incoming.clock)
@@ -318,6 +318,24 @@ class Coordinator:
             f"Another disk now calls itself {name}: either the disk was replaced, or two servers have one name.",
         )
         return True
+
+    def _comes_back(self, request: RankRequest) -> bool:
+        """Whether this is a member of the board that was not here: it tells the board's Lamport clock.
+
+        Anybody else who brings the document could put that clock out of reach for ever.
+        """
+        if request.document is None:
+            return False
+        if self._document is not None and all(
+            member.member != request.member for member in self._document.members
+        ):
+            return False
+        holder = self._liveness.get(request.user)
+        return (
+            holder is None
+            or holder.member != request.member
+            or not self._liveness.is_alive(holder, self._now)
+        )
 
     def _register(self, request: RankRequest) -> None:
         empty = request.member is not None and request.document is None

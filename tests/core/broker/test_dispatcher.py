@@ -684,6 +684,13 @@ class Heartbeats(SynchronousTestCase):
         bench.server(A, wire.ServerReady("A", 1, 2**40, 1.0))
         self.assertGreater(bench.dispatcher.status().clock, 2**40)
 
+    def test_clock_of_a_stranger(self):
+        """Once a server is there nobody puts the clock out of its reach."""
+        bench = Bench()
+        bench.server(A, wire.ServerReady("A", 1, 7, 1.0))
+        bench.server(B, wire.ServerReady("B", 1, 2**52, 1.0))
+        self.assertLess(bench.dispatcher.status().clock, 2**20)
+
     def test_clocks(self):
         """What servers say moves the broker's clock, and each frame to them is stamped above it."""
         bench = Bench()

@@ -412,6 +412,16 @@ class LamportTests(Case):
         self.send(RankRequest("x", endpoint("x"), member_id("x"), document, 2), clock=2**40)
         self.assertGreater(self.clock.value, 2**40)
 
+    def test_who_is_no_member_and_who_is_here(self):
+        """They do not put the clock out of reach, though they have the document."""
+        document = document_of("x", "y").encode()
+        self.send(RankRequest("x", endpoint("x"), member_id("x"), document, 2), clock=7)
+        self.send(RankRequest("z", endpoint("z"), member_id("z"), document, 2), clock=2**52)
+        self.send(RankRequest("x", endpoint("x"), member_id("x"), document, 2), clock=2**52)
+        self.assertLess(self.clock.value, 2**20)
+        self.send(RankRequest("y", endpoint("y"), member_id("y"), document, 2), clock=2**40)
+        self.assertGreater(self.clock.value, 2**40)
+
 
 class MovedTests(Case):
     """Members of a cluster come back under other addresses."""
