@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -247,12 +246,3 @@ class Project:
                 container.process.wait()
             container.remove()
         subprocess.run(["ip", "netns", "del", self.switch], check=False, capture_output=True)
-
-
-def wait_until(condition, what, patience=60.0):
-    """Look again and again, until it is so."""
-    end = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"in vain: {what()}")
-        time.sleep(0.5)

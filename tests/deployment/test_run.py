@@ -6,7 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.deployment.containers import Project, obstacle, wait_until
+from tests.deployment.containers import Project, obstacle
+from tests.processes.waiting import until
 
 
 class RunTests(SynchronousTestCase):
@@ -42,7 +43,7 @@ class RunTests(SynchronousTestCase):
             said[0] = container.healthy()
             return said[0][0]
 
-        wait_until(look, lambda: f"{container.host}: {said[0][1]}\n{container.log.read_text()}")
+        until(look, lambda: f"{container.host}: {said[0][1]}\n{container.log.read_text()}", every=0.5)
 
     def down(self):
         """Stop all at once; each ends with status 0 within its grace period."""
@@ -91,7 +92,7 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(self.post("dois"), 2)
 
         fourth = self.project.container("servidor").start()
-        wait_until(lambda: "The server is empty" in fourth.healthy()[1], fourth.log.read_text)
+        until(lambda: "The server is empty" in fourth.healthy()[1], fourth.log.read_text, every=0.5)
         self.assertEqual(self.name_of(fourth), "servidor-4")
         self.healthy(self.project.container("bot").start())
 

@@ -26,6 +26,7 @@ from random import Random
 
 import zmq
 
+from tests.processes import waiting
 from tests.processes.board import Board, RoleProcess, free_base_port
 from tests.processes.clients import Caller
 
@@ -86,11 +87,10 @@ def kill_in_turn(board, seconds, rng):
 
 def until(condition, what):
     """Wait for something that a board without faults brings about; a sentence if it does not."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            return [f"in vain: {what}"]
-        time.sleep(0.2)
+    try:
+        waiting.until(condition, what, PATIENCE, every=0.2)
+    except waiting.InVainError as error:
+        return [str(error)]
     return []
 
 

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import msgpack
@@ -15,6 +14,7 @@ from tests.linearizability.checker import anomalies
 from tests.processes.board import Board, RoleProcess
 from tests.processes.clients import Caller, whole_history
 from tests.processes.torture import CHANNELS, Load
+from tests.processes.waiting import until
 
 PATIENCE = 60.0
 
@@ -48,10 +48,7 @@ class FaultCase(SynchronousTestCase):
         return reply
 
     def until(self, condition, what):
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            self.assertLess(time.monotonic(), end, f"in vain: {what}")
-            time.sleep(0.05)
+        until(condition, what, PATIENCE)
 
     def says(self, role, words):
         """Wait until a role's ``/readyz`` says this."""

@@ -1,7 +1,6 @@
 """A board whose servers come back under other addresses, as containers do."""
 
 import tempfile
-import time
 from pathlib import Path
 
 import zmq
@@ -9,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.processes.board import Board
 from tests.processes.clients import Caller, whole_history
+from tests.processes.waiting import until
 
 PATIENCE = 60.0
 
@@ -44,11 +44,7 @@ class MovingTests(SynchronousTestCase):
         self.assertEqual(self.ask("publicar mensagem", canal="geral", user="ana", message="x")["seq"], number)
 
     def leading(self):
-        end = time.monotonic() + PATIENCE
-        while (leader := self.board.leader()) is None:
-            self.assertLess(time.monotonic(), end, "nobody leads")
-            time.sleep(0.05)
-        return leader
+        return until(self.board.leader, "somebody leads", PATIENCE)
 
     def test_servers_that_change_places_and_names_keep_the_board(self):
         board = self.board

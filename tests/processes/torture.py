@@ -27,6 +27,7 @@ import zmq
 from tests.linearizability.checker import anomalies
 from tests.processes.board import Board, RoleProcess
 from tests.processes.clients import Caller, Reader, Record, Writer, whole_history
+from tests.processes.waiting import until
 
 CHANNELS = ["geral", "noticias", "avisos"]
 
@@ -181,10 +182,11 @@ def metric(server: RoleProcess, name: str, missing: float = -1.0) -> float:
 
 def await_trimmed(servers: list[RoleProcess], index: float, patience: float = 60.0) -> None:
     """Until none of them has an entry of the log any more."""
-    end = time.monotonic() + patience
-    while min(metric(server, "bulletin_log_first_index") for server in servers) <= index:
-        assert time.monotonic() < end, "the logs are not trimmed"
-        time.sleep(0.05)
+    until(
+        lambda: min(metric(server, "bulletin_log_first_index") for server in servers) > index,
+        "the logs are trimmed",
+        patience,
+    )
 
 
 def everything_at_once(board: Board, *, seconds: float) -> Result:

@@ -1,8 +1,10 @@
 """Single fields of what servers and the reference say to each other; what is none is refused by its name."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from bulletin.core.errors import Code, Reason, Refusal
+
+Number = TypeVar("Number", int, float)
 
 
 def present(**fields: Any) -> dict[str, Any]:
@@ -30,9 +32,7 @@ def real(inner: dict[str, Any], name: str, low: float, high: float) -> float | N
         return None
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
-    if not low <= value <= high:  # NaN is not either
-        raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
-    return float(value)
+    return float(_in_range(value, name, low, high))
 
 
 def integer(inner: dict[str, Any], name: str, low: int, high: int) -> int | None:
@@ -45,7 +45,11 @@ def integer(inner: dict[str, Any], name: str, low: int, high: int) -> int | None
         return None
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.WRONG_TYPE)
-    if not low <= value <= high:
+    return _in_range(value, name, low, high)
+
+
+def _in_range(value: Number, name: str, low: float, high: float) -> Number:
+    if not low <= value <= high:  # NaN is not either
         raise Refusal(Code.INVALID_FIELD, field=name, reason=Reason.OUT_OF_RANGE)
     return value
 
