@@ -56,6 +56,9 @@ interval of their heartbeats: one that runs by the board's time must not come af
 ROUNDS_TO_GATHER: Final = 5
 """Rounds after which nobody who is missing is waited for with the news that the clocks are in step."""
 
+TELL_SECONDS: Final = 60.0
+"""Seconds from one line of the log with all clocks in it to the next."""
+
 IN_STEP: Final = 0.010
 """Clocks that differ by less are in step, in seconds."""
 
@@ -146,6 +149,7 @@ class Rounds:
         self._in_step = False
         self._expected = 1
         self._rounds = self._early = self._refused = 0
+        self._told_at = now.monotonic
 
     # What comes in
 
@@ -274,6 +278,9 @@ class Rounds:
             known.measured_at = now.monotonic
         if trips:
             self._adjust({name: asked[name].route for name in trips}, trips, now)
+        if now.monotonic - self._told_at >= TELL_SECONDS:
+            self._told_at = now.monotonic
+            self._say("clocks", f"The clocks, in ms: {'; '.join(map(_told, self.rows(now)))}.")
 
     def _adjust(self, routes: dict[str, Route], trips: dict[str, RoundTrip], now: Instant) -> None:
         """Take the average, steer the board's time by it, and tell each server how far it is from that."""
@@ -338,6 +345,14 @@ class Rounds:
                 )
             case Standing.SILENT:
                 self._say(f"clock silent {name}", f"The clock of {name} is left out: it does not answer.")
+
+
+def _told(row: ClockRow) -> str:
+    """A clock in the log: where it was, the bound that it claims, what it had left to slew, how it stood."""
+    offset = "not measured" if row.offset is None else f"{1000 * row.offset:+.3f}"
+    bound = "none" if row.bound is None else f"{1000 * row.bound:.3f}"
+    left, state = f"{1000 * row.left:+.3f}", row.state.name.lower().replace("_", " ")
+    return f"{row.name} {offset}, bound {bound}, to slew {left}, {state}"
 
 
 def _row(name: str, known: _Known, now: Instant) -> ClockRow:

@@ -13,6 +13,7 @@ from bulletin.core.reference.rounds import (
     ROUND_PATIENCE,
     SOONEST,
     STEER,
+    TELL_SECONDS,
     Candidate,
     Rounds,
 )
@@ -99,6 +100,21 @@ class Case(SynchronousTestCase):
     def board(self):
         """How far the board's time is ahead of true time."""
         return self.rounds.clock.correction(self.now())
+
+
+class ToldTests(Case):
+    def test_all_clocks_once_a_minute(self):
+        """Offset, bound, what is left to slew and the state of each, for whoever reads the log later."""
+        self.hear(a=0.0, b=0.05, new=0.0)
+        while self.seconds < 100.0 + 2.5 * TELL_SECONDS:
+            self.seconds += 0.25
+            self.tick()
+            self.carry()
+        lines = [sentence for sentence in self.said if sentence.startswith("The clocks, in ms: ")]
+        self.assertEqual(len(lines), 2)
+        self.assertRegex(
+            lines[-1], r": a [+-]\d+\.\d{3}, bound 1\.000, to slew \+0\.000, in step; b .*; new "
+        )
 
 
 class RoundTests(Case):
