@@ -36,11 +36,6 @@ class LogTail:
         """The chain hash there."""
         return self._ends[-1][1]
 
-    @property
-    def applied_index(self) -> int:
-        """The last applied index."""
-        return self._applied
-
     def persist(self, persist: Persist) -> tuple[tuple[int, int], ...]:
         """Take a write's entries; (first index, term) of each run of entries of one term that begins in it."""
         if persist.truncate_after is not None:
