@@ -15,6 +15,7 @@
 - ``caller.py``: a request has an id, and is sent again with the same id and the same bytes until somebody answers or time is
   up, through each broker in turn: so it takes effect once, and what became of it is known unless nobody could be asked.
 - ``reader.py``: publications are hints, the history is the truth.  Every post of a stream comes out once, in order.
+- ``exchange.py``: both of them, and who waits for which answer, for whoever has sockets.
 - ``outbox.py``: what a person wrote, in order, each line under its id until it is known what became of it.
 - ``trouble.py``: what to say of a connection: that something failed, once, and that it works again, once.
 

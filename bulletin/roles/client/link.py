@@ -1,4 +1,4 @@
-"""What a role that is a client of the board talks to it with: sockets and a timer around a Caller and a Reader."""
+"""What a role that is a client of the board talks to it with: sockets and a timer around an Exchange."""
 
 import os
 from collections.abc import Callable
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 
-from bulletin.core.client.caller import RESEND, Caller, Finished, Unreachable
+from bulletin.core.client.caller import RESEND, Caller, Finished, ToBroker, Unreachable
+from bulletin.core.client.exchange import TICK_SECONDS, Exchange
 from bulletin.core.client.reader import Event, Reader
 from bulletin.core.client.streams import Stream
 from bulletin.core.clocks.lamport import LamportClock
@@ -21,8 +22,6 @@ from bulletin.transport.traffic import Full
 if TYPE_CHECKING:
     from bulletin.roles.role import Role
     from bulletin.transport.sockets import Dealer, Subscriber
-
-TICK_SECONDS: Final = 0.025
 
 SESSION_BYTES: Final = 8
 
@@ -90,21 +89,34 @@ class Link:
         self, role: "Role", reach: Reach, *, random_bytes: Callable[[int], bytes] = os.urandom
     ) -> None:
         self.reach = reach
-        self.clock = LamportClock()
-        """The process's Lamport clock."""
-        self.caller = Caller(random_bytes(SESSION_BYTES).hex(), len(reach.brokers), self.clock)
-        self.reader: Reader | None = None
-        """What follows streams, once :meth:`follow` was called."""
-        self.closed = False
-        """Nothing is told to anybody any more."""
+        self._exchange = Exchange(
+            random_bytes(SESSION_BYTES).hex(), len(reach.brokers), reach.timeout, self._send
+        )
         self._role = role
-        self._heard: Callable[[Event], object] | None = None
         self._turn_ended: Callable[[], object] | None = None
         self._linked: Callable[[int | None, bool], object] | None = None
         self._dealers: list[Dealer] = []
         self._subscriber: Subscriber | None = None
-        self._waiting: dict[int, Callable[[Finished], object]] = {}
-        self._carrying_out = False
+
+    @property
+    def clock(self) -> LamportClock:
+        """The process's Lamport clock."""
+        return self._exchange.clock
+
+    @property
+    def caller(self) -> Caller:
+        """What makes requests."""
+        return self._exchange.caller
+
+    @property
+    def reader(self) -> Reader | None:
+        """What follows streams, once :meth:`follow` was called."""
+        return self._exchange.reader
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is told to anybody any more."""
+        return self._exchange.closed
 
     def open(
         self,
@@ -119,7 +131,7 @@ class Link:
         :param turn_ended: called whenever all that came in was told.
         :param linked: called with a broker's number, or None for the proxies, and whether it is connected, when that changes.
         """
-        self._heard = heard
+        self._exchange.heard = heard
         self._turn_ended = turn_ended
         self._linked = linked
         role = self._role
@@ -137,8 +149,7 @@ class Link:
 
     def close(self) -> None:
         """Tell nobody anything any more; the sockets are the role's to close."""
-        self.closed = True
-        self._heard = None
+        self._exchange.close()
 
     def silent(self) -> tuple[str, ...]:
         """The brokers' endpoints where somebody took requests and answered none, in a time in which a broker would have."""
@@ -184,8 +195,7 @@ class Link:
         id: str | None = None,  # noqa: A002 - the wire's own word
     ) -> None:
         """Make a request; ``then`` gets what it comes to, later or at once."""
-        number = self.caller.call(request, self.reach.timeout, self._role.now(), id=id)
-        self._waiting[number] = then
+        self._exchange.call(request, then, self._role.now(), id=id)
         self._carry_out()
 
     def follow(self, stream: Stream, *, since: int | None = None, last: int = 0) -> None:
@@ -195,8 +205,6 @@ class Link:
         :param last: without that: begin with so many of the newest posts.
         """
         role = self._role
-        if self.reader is None:
-            self.reader = Reader(role.now())
         if self._subscriber is None:
             subscriber = role.sockets.Subscriber(
                 role.transport,
@@ -208,73 +216,38 @@ class Link:
             self._subscriber = role.watch("publications", subscriber)
             self._subscriber.subscribe(HEADS_TOPIC)
         self._subscriber.subscribe(topic_of(stream.name))
-        self.reader.follow(stream, role.now(), since=since, last=last)
+        self._exchange.follow(stream, role.now(), since=since, last=last)
         self._carry_out()
 
     def leave(self, stream: Stream) -> None:
         """Unsubscribe from a stream."""
         assert self._subscriber is not None
-        assert self.reader is not None
         self._subscriber.unsubscribe(topic_of(stream.name))
-        self.reader.leave(stream)
+        self._exchange.leave(stream)
 
     def exists(self, stream: Stream, seq: int) -> None:
         """A post of a followed stream is known to be there: it is fetched if its publication does not come."""
-        if self.reader is not None:
-            self.reader.exists(stream, seq, self._role.now())
-            self._carry_out()
+        self._exchange.exists(stream, seq, self._role.now())
+        self._carry_out()
 
     def _received(self, broker: int, parts: list[bytes]) -> None:
-        if len(parts) == 1:
-            self.caller.receive(broker, parts[0], self._role.now())
+        self._exchange.received(broker, parts, self._role.now())
 
     def _published(self, topic: bytes, body: bytes) -> None:
-        if self.reader is not None:
-            self.reader.publication(topic, body, self._role.now())
+        self._exchange.published(topic, body, self._role.now())
 
     def _tick(self) -> None:
-        now = self._role.now()
-        self.caller.tick(now)
-        if self.reader is not None:
-            self.reader.tick(now)
+        self._exchange.tick(self._role.now())
         self._carry_out()
 
     def _carry_out(self) -> None:
-        """Do what the two say, and what follows from it, until there is nothing."""
-        if self._carrying_out:
-            return
-        self._carrying_out = True
-        try:
-            while not self.closed and (self._carry_out_calls() or self._carry_out_reader()):
-                pass
-        finally:
-            self._carrying_out = False
-        if self._turn_ended is not None and not self.closed:
+        ended = self._exchange.turn(self._role.now())
+        if ended and self._turn_ended is not None and not self.closed:
             self._turn_ended()
 
-    def _carry_out_calls(self) -> bool:
-        ready = self.caller.ready()
-        for send in ready.sends:
-            try:
-                self._dealers[send.broker].send(send.body)
-            except Full:
-                # Counted there, and sent again in its turn.
-                self._role.quiet.info("broker full", "A broker takes nothing at the moment.")
-        for finished in ready.finished:
-            self._waiting.pop(finished.call)(finished)
-        return bool(ready)
-
-    def _carry_out_reader(self) -> bool:
-        if self.reader is None:
-            return False
-        ready = self.reader.ready()
-        for fetch in ready.fetches:
-            self.call(fetch.request, partial(self._fetched, fetch.stream))
-        for event in ready.events:
-            if self._heard is not None:
-                self._heard(event)
-        return bool(ready)
-
-    def _fetched(self, stream: Stream, finished: Finished) -> None:
-        if self.reader is not None:
-            self.reader.fetched(stream, finished.outcome, self._role.now())
+    def _send(self, send: ToBroker) -> None:
+        try:
+            self._dealers[send.broker].send(send.body)
+        except Full:
+            # Counted there, and sent again in its turn.
+            self._role.quiet.info("broker full", "A broker takes nothing at the moment.")
