@@ -15,6 +15,7 @@ import apsw
 
 from bulletin.core.log.entry import NO_ANCHOR
 from bulletin.core.log.founding import FoundingDocument
+from bulletin.storage.files import SYSTEM_FILES, Files, coming
 from bulletin.storage.hard_state import HardRecord
 from bulletin.storage.records import Damaged, decode_entry, encode_anchor, encode_founding, seal
 from bulletin.storage.schema import (
@@ -26,7 +27,6 @@ from bulletin.storage.schema import (
     TABLES,
     VERSION,
 )
-from bulletin.storage.server_directory import coming
 from bulletin.storage.store import StoreError
 
 _HEADER_BYTES: Final = 100
@@ -36,7 +36,7 @@ _WRITER_CACHE_KIB: Final = 8192
 _READER_CACHE_KIB: Final = 2048
 
 
-def create(path: Path, record: HardRecord, name: str, vfs: str | None = None) -> None:
+def create(path: Path, record: HardRecord, name: str, files: Files) -> None:
     """Make an empty database, synced, its name in the directory too.
 
     :param record: the server's first hard state.
@@ -44,10 +44,10 @@ def create(path: Path, record: HardRecord, name: str, vfs: str | None = None) ->
     :raises OSError: it could not be made.
     :raises apsw.Error: the same.
     """
-    with coming(path) as draft:
+    with coming(path, files) as draft:
         # SQLite gives its journals the mode of the database.
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        connection = apsw.Connection(str(draft), vfs=vfs)
+        files.open(draft, os.O_CREAT | os.O_EXCL).close()
+        connection = apsw.Connection(str(draft), vfs=files.vfs)
         try:
             connection.pragma("auto_vacuum", 0)
             connection.pragma("journal_mode", "wal")
@@ -70,15 +70,15 @@ def seal_hard(record: HardRecord) -> bytes:
     return seal("state", "hard", (record.encode(),))
 
 
-def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
+def open_writer(path: Path, files: Files = SYSTEM_FILES) -> apsw.Connection:
     """The connection that writes, after the file was found to be one that this version may open.
 
     :raises StoreError: another application's, a newer version's, or damaged where it says so.
     :raises apsw.Error: it cannot be opened or read.
     :raises OSError: the same.
     """
-    _check_header(path)
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    _check_header(path, files)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=files.vfs)
     try:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         _configure(connection, _WRITER_CACHE_KIB)
@@ -97,12 +97,12 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
-def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+def open_reader(path: Path, files: Files) -> apsw.Connection:
     """The connection that only reads.
 
     :raises apsw.Error: it cannot be opened.
     """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=files.vfs)
     try:
         _configure(connection, _READER_CACHE_KIB)
         connection.pragma("query_only", True)
@@ -147,10 +147,13 @@ def _configure(connection: apsw.Connection, cache_kib: int) -> None:
     connection.pragma("trusted_schema", False)
 
 
-def _check_header(path: Path) -> None:
+def _check_header(path: Path, files: Files) -> None:
     """Look before SQLite does: opening another application's file could already change it."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
+    file = files.open(path, os.O_RDONLY)
+    try:
+        header = file.read(_HEADER_BYTES, 0)
+    finally:
+        file.close()
     if len(header) < _HEADER_BYTES or not header.startswith(_HEADER_MAGIC):
         raise StoreError(
             f"{path} is no database, or its beginning is damaged: put it aside, or restore the whole directory."

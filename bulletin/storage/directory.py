@@ -1,4 +1,4 @@
-"""A role's data directory: used by one process at a time, its small files replaced as a whole."""
+"""A role's data directory: used by one process at a time."""
 
 import contextlib
 import fcntl
@@ -105,25 +105,3 @@ class DirectoryLock:
                 self._made.pop().rmdir()
             except OSError:
                 self._made.clear()
-
-
-def replace_durably(path: Path, data: bytes) -> None:
-    """Put a file in the place of another one, all or nothing, synced with its directory when this returns.
-
-    :raises OSError: it may or may not be there; either way what is there is whole.
-    """
-    scratch = path.with_name(path.name + ".new")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    scratch.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -6,15 +6,14 @@ on from it.  Nothing is held in memory but the list of chunks.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
-from typing import IO, Final
+from typing import Final
 
 import apsw
 
+from bulletin.storage.files import OpenFile
+from bulletin.storage.machine import Machine
 from bulletin.storage.parts import (
     CHUNK_ROWS,
     CHUNKED,
@@ -71,12 +70,14 @@ class Giver:
 
     :param directory: where the copy is made: the disk that the database is on.
     :param window: operations remembered.
+    :param machine: where this runs.
     """
 
-    def __init__(self, directory: Path, window: int) -> None:
+    def __init__(self, directory: Path, window: int, machine: Machine) -> None:
         self._directory: Final = directory
         self._window: Final = window
-        self._file: IO[bytes] | None = None
+        self._machine: Final = machine
+        self._file: OpenFile | None = None
         self._manifest: Manifest | None = None
         self._places: list[tuple[int, int]] = []
         self._used_at = 0.0
@@ -86,7 +87,7 @@ class Giver:
 
         :raises Damaged: a row is not what was written.
         """
-        self._used_at = monotonic()
+        self._used_at = self._machine.monotonic()
         try:
             asked = decode_ask(ask)
         except Refused:
@@ -104,7 +105,7 @@ class Giver:
 
     def expire(self) -> None:
         """Give up a copy that nobody asks for."""
-        if self._file is not None and monotonic() - self._used_at > KEPT_SECONDS:
+        if self._file is not None and self._machine.monotonic() - self._used_at > KEPT_SECONDS:
             self.give_up()
 
     def give_up(self) -> None:
@@ -126,7 +127,7 @@ class Giver:
             connection.execute("COMMIT")
 
     def _copy(self, connection: apsw.Connection) -> Manifest:
-        self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - kept for those who ask
+        self._file = self._machine.files.temporary(self._directory)
         marks = read_marks(connection)
         anchor = read_anchor(connection)
         term, hash_ = anchor.term, anchor.hash
@@ -135,15 +136,18 @@ class Giver:
             entry = decode_entry(marks.applied, body)
             term, hash_ = entry.term, entry.hash
         chunks: list[Chunk] = []
+        end = 0
         for table in CHUNKED:
             first = marks.ordinal - self._window if table == "operations" else None
             for rows in _chunks_of(connection, table, first):
                 chunk, data = chunk_of(table, rows)
-                self._places.append((self._file.tell(), len(data)))
-                self._file.write(data)
+                self._places.append((end, len(data)))
+                self._file.write(data, end)
+                end += len(data)
                 chunks.append(chunk)
-        self._file.flush()
-        return Manifest(os.urandom(NAME_BYTES), marks.applied, term, hash_, marks, tuple(chunks))
+        return Manifest(
+            self._machine.random_bytes(NAME_BYTES), marks.applied, term, hash_, marks, tuple(chunks)
+        )
 
     def _chunk(self, asked: AskChunk) -> bytes:
         manifest, file = self._manifest, self._file
@@ -155,7 +159,7 @@ class Giver:
         ):
             return b""
         place, length = self._places[asked.number - 1]
-        return encode_chunk(asked.name, asked.number, os.pread(file.fileno(), length, place))
+        return encode_chunk(asked.name, asked.number, file.read(length, place))
 
     def _posts(self, connection: apsw.Connection, asked: AskPosts) -> bytes:
         rows: Rows = []

@@ -14,12 +14,13 @@ slot that was torn by a power cut is bad by its CRC; the other one still holds t
 import os
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 import attrs
 import msgpack
+
+from bulletin.storage.files import SYSTEM_FILES, Files
 
 SLOT_BYTES: Final = 4096
 SLOTS: Final = 2
@@ -101,15 +102,15 @@ def decode_slot(slot: bytes) -> HardRecord | None:
 class HardStateFile:
     """The file, open; used by one thread at a time."""
 
-    FLAGS: ClassVar[int] = os.O_RDWR | os.O_DSYNC
+    FLAGS: Final = os.O_RDWR | os.O_DSYNC
     """How it is opened: one call writes and syncs, so that the interpreter's lock is given up once and not twice."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files = SYSTEM_FILES) -> None:
         """Open the file.
 
         :raises OSError: it is not there, or cannot be opened.
         """
-        self._descriptor = os.open(path, self.FLAGS | os.O_CLOEXEC)
+        self._file: Final = files.open(path, self.FLAGS)
         self._next_slot = 0
 
     @staticmethod
@@ -124,7 +125,7 @@ class HardStateFile:
         bad = 0
         self._next_slot = 0
         for number in range(SLOTS):
-            slot = os.pread(self._descriptor, SLOT_BYTES, number * SLOT_BYTES)
+            slot = self._file.read(SLOT_BYTES, number * SLOT_BYTES)
             record = decode_slot(slot)
             if record is None:
                 bad += slot != bytes(SLOT_BYTES)
@@ -138,17 +139,9 @@ class HardStateFile:
 
         :raises OSError: it may or may not be there; the file must not be written again.
         """
-        self._put(encode_slot(record), self._next_slot * SLOT_BYTES)
+        self._file.write(encode_slot(record), self._next_slot * SLOT_BYTES)
         self._next_slot = (self._next_slot + 1) % SLOTS
-
-    def _put(self, data: bytes, offset: int) -> None:
-        written = os.pwrite(self._descriptor, data, offset)
-        if written != len(data):
-            raise OSError(f"only {written} of {len(data)} bytes of the hard state were written")
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
-
-
-HardStateOpener = Callable[[Path], HardStateFile]
+        self._file.close()

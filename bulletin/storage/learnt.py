@@ -4,6 +4,7 @@ It is written when somebody moved, a few times in the life of a board, as a whol
 reference tells again.  So whatever is wrong with it, it counts as empty.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import msgpack
 
 from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX
 from bulletin.core.log.founding import ID_BYTES
+from bulletin.storage.files import SYSTEM_FILES, Files
 
 FORMAT: Final = 1
 
@@ -19,11 +21,14 @@ BYTES_MAX: Final = MEMBERS_MAX * (ENDPOINT_BYTES_MAX + ID_BYTES + 16)
 """The file's bytes at most; of a larger one the rest is not read, and so it counts as damaged."""
 
 
-def read_learnt(path: Path) -> dict[bytes, str]:
+def read_learnt(path: Path, files: Files = SYSTEM_FILES) -> dict[bytes, str]:
     """Endpoints by member id, as they were written last; empty where the file is not there or not whole."""
     try:
-        with path.open("rb") as file:
-            format_, endpoints = msgpack.unpackb(file.read(BYTES_MAX + 1), strict_map_key=False)
+        file = files.open(path, os.O_RDONLY)
+        try:
+            format_, endpoints = msgpack.unpackb(file.read(BYTES_MAX + 1, 0), strict_map_key=False)
+        finally:
+            file.close()
         if format_ != FORMAT or not isinstance(endpoints, dict):
             return {}
     except (OSError, TypeError, ValueError, msgpack.UnpackException):
@@ -35,15 +40,19 @@ def read_learnt(path: Path) -> dict[bytes, str]:
     }
 
 
-def write_learnt(path: Path, endpoints: Mapping[bytes, str]) -> str | None:
+def write_learnt(path: Path, endpoints: Mapping[bytes, str], files: Files = SYSTEM_FILES) -> str | None:
     """Write the file in the place of the one before.
 
     :returns: why that could not be done, or None.
     """
     draft = path.with_name(path.name + ".new")
     try:
-        draft.write_bytes(msgpack.packb([FORMAT, dict(endpoints)]))
-        draft.replace(path)
+        file = files.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            file.write(msgpack.packb([FORMAT, dict(endpoints)]), 0)
+        finally:
+            file.close()
+        files.rename(draft, path)
     except OSError as error:
         return f"{path}: {error.strerror or error}"
     return None

@@ -8,12 +8,11 @@ database and to say what is the matter.
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from bulletin.core.limits import MIB
-from bulletin.storage.directory import DirectoryLock
+from bulletin.storage.files import Files
 from bulletin.storage.store import StoreError, StoreFull
 
 DATABASE: Final = "board.sqlite"
@@ -45,41 +44,20 @@ def opening_seconds(directory: Path) -> float:
     return OPENING_SECONDS + held / READ_BYTES_A_SECOND
 
 
-@contextlib.contextmanager
-def coming(path: Path) -> Iterator[Path]:
-    """A name under which to write a file, which gets the name ``path`` once it is whole and synced.
-
-    :raises OSError: it did not come to be, or may not last.
-    """
-    draft = path.with_name(path.name + ".new")
-    for left in path.parent.glob(draft.name + "*"):
-        left.unlink()
-    yield draft
-    _sync(draft, os.O_RDONLY)
-    draft.rename(path)
-    _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class ServerDirectory:
     """A directory that this process holds, or asks for."""
 
-    def __init__(self, path: Path, ballast_bytes: int) -> None:
+    def __init__(self, path: Path, ballast_bytes: int, files: Files) -> None:
         """Nothing is done yet.
 
         :param path: is made where it is not there.
         :param ballast_bytes: the reserve for a full disk.
+        :param files: the file system.
         """
+        self.files: Final = files
         self.path: Final = path
         self._ballast_bytes: Final = ballast_bytes
-        self._lock: Final = DirectoryLock(path)
+        self._lock: Final = files.lock(path)
 
     @property
     def database(self) -> Path:
@@ -107,11 +85,11 @@ class ServerDirectory:
         :raises StoreBusy: another process has it.
         :raises StoreError: it cannot be made or used.
         """
-        is_new = not self.path.exists()
+        is_new = not self.files.exists(self.path)
         self._lock.acquire()
         try:
             if is_new:
-                _sync(self.path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
+                self.files.sync(self.path.resolve().parent)
         except OSError as error:
             self._lock.release()
             raise self.refusal(error) from error
@@ -127,12 +105,12 @@ class ServerDirectory:
         :raises StoreError: it cannot be taken for another reason.
         """
         try:
-            descriptor = os.open(self.path / BALLAST, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            ballast = self.files.open(self.path / BALLAST, os.O_RDWR | os.O_CREAT)
             try:
                 if self._ballast_bytes:
-                    os.posix_fallocate(descriptor, 0, self._ballast_bytes)
+                    ballast.reserve(self._ballast_bytes)
             finally:
-                os.close(descriptor)
+                ballast.close()
         except OSError as error:
             if is_full(error):
                 self.give_up_ballast()
@@ -140,7 +118,8 @@ class ServerDirectory:
 
     def give_up_ballast(self) -> None:
         """Make room."""
-        (self.path / BALLAST).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self.files.remove(self.path / BALLAST)
 
     def full(self) -> StoreFull:
         """The sentence for a full disk."""

@@ -1,6 +1,5 @@
 """The store on a disk: a directory with a SQLite database and a hard-state file, a writer's thread and a reader's."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,12 +16,13 @@ from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, 
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.storage import database
 from bulletin.storage.batch import Batch, Write
-from bulletin.storage.directory import replace_durably
+from bulletin.storage.files import replace_durably
 from bulletin.storage.giver import Giver
-from bulletin.storage.hard_state import HardRecord, HardStateFile, HardStateOpener
+from bulletin.storage.hard_state import HardRecord, HardStateFile
 from bulletin.storage.history import Located, read_entries, read_page
 from bulletin.storage.learnt import read_learnt, write_learnt
 from bulletin.storage.log_tail import LogTail
+from bulletin.storage.machine import Machine
 from bulletin.storage.reader import Reader
 from bulletin.storage.records import Damaged
 from bulletin.storage.recovery import Verdict, judge
@@ -53,8 +53,6 @@ class Tuning:
         are left to the scrubber, which takes them first; each is checked in any case when it is fetched.
     :param checkpoint_pages: see :data:`bulletin.storage.writer.CHECKPOINT_PAGES`.
     :param scrub_pause: seconds between two slices of scrubbing; 0: none is done.
-    :param vfs: the SQLite VFS to go through; None: the system's.
-    :param hard_state: opens the hard-state file.
     """
 
     window: int = OPERATIONS_REMEMBERED
@@ -62,8 +60,6 @@ class Tuning:
     check_entries: int = 16_384
     checkpoint_pages: int = CHECKPOINT_PAGES
     scrub_pause: float = 1.0
-    vfs: str | None = None
-    hard_state: HardStateOpener = HardStateFile
 
 
 class SqliteStore:
@@ -77,14 +73,18 @@ class SqliteStore:
         call_from_thread: CallFromThread,
         failed: Failed,
         tuning: Tuning | None = None,
+        machine: Machine | None = None,
     ) -> None:
         """Nothing is touched before :meth:`open`.
 
         :param directory: one per server; is made where it is not there.
         :param name: the server's label, as it is told to operators.
+        :param machine: where this runs; None: the real one.
         """
         self._tuning: Final = tuning or Tuning()
-        self._directory: Final = ServerDirectory(directory, self._tuning.ballast_bytes)
+        self._machine: Final = machine or Machine()
+        self._files: Final = self._machine.files
+        self._directory: Final = ServerDirectory(directory, self._tuning.ballast_bytes, self._files)
         self._name: Final = name
         self._call_from_thread: Final = call_from_thread
         self._failed: Final = failed
@@ -94,6 +94,8 @@ class SqliteStore:
         self._backlog = 0
         self._writer: Writer | None = None
         self._reader: Reader | None = None
+        self._joins: tuple[Callable[[], None], ...] = ()
+        """Wait for the ends of the reader's and the writer's work."""
         self._identity: LogIdentity | None = None
         self._tail: LogTail | None = None
         self._incarnation = 0
@@ -137,7 +139,7 @@ class SqliteStore:
         return self._open_database()
 
     def _open_database(self) -> Opened:
-        connection = database.open_writer(self._directory.database, self._tuning.vfs)
+        connection = database.open_writer(self._directory.database, self._files)
         try:
             return self._open_with(connection)
         except BaseException:
@@ -147,17 +149,17 @@ class SqliteStore:
 
     def _create_if_new(self) -> None:
         directory = self._directory
-        if directory.database.exists():
+        if self._files.exists(directory.database):
             return
-        left = next((path for path in directory.beside_database() if path.exists()), None)
+        left = next((path for path in directory.beside_database() if self._files.exists(path)), None)
         if left is not None:
             raise StoreError(
                 f"{directory.database} is missing, though {left} says that there was one: put it back, "
                 f"or put {directory.path} aside and start the server with an empty directory, as a new member."
             )
-        record = HardRecord(os.urandom(ID_BYTES), b"", 1, 0, 0, None, 0, NO_HASH)
-        database.create(directory.database, record, self._name, self._tuning.vfs)
-        replace_durably(directory.hard_state, HardStateFile.image(record))
+        record = HardRecord(self._machine.random_bytes(ID_BYTES), b"", 1, 0, 0, None, 0, NO_HASH)
+        database.create(directory.database, record, self._name, self._files)
+        replace_durably(directory.hard_state, HardStateFile.image(record), self._files)
 
     def _open_with(self, connection: apsw.Connection) -> Opened:
         database.check_structure(connection)
@@ -171,7 +173,7 @@ class SqliteStore:
         hard_state, verdict = self._judge(record, alone=log is not None and len(log.document.members) == 1)
         try:
             self._raise_incarnation(connection, hard_state, verdict.record)
-            reader = database.open_reader(self._directory.database, self._tuning.vfs)
+            reader = database.open_reader(self._directory.database, self._files)
         except BaseException:
             hard_state.close()
             raise
@@ -182,14 +184,16 @@ class SqliteStore:
             node = restored(log, verdict.record, board.marks.applied, incarnations)
             self._begin(log, board)
             self._scrub(log)
-        return Opened(record.member, node, board, verdict.notes, read_learnt(self._directory.learnt))
+        return Opened(
+            record.member, node, board, verdict.notes, read_learnt(self._directory.learnt, self._files)
+        )
 
     def _judge(self, record: HardRecord, *, alone: bool) -> tuple[HardStateFile, Verdict]:
         """Hold the database's hard state against the file's, which is made anew where it is missing."""
         path = self._directory.hard_state
-        if not path.exists():
-            replace_durably(path, HardStateFile.image(None))
-        hard_state = self._tuning.hard_state(path)
+        if not self._files.exists(path):
+            replace_durably(path, HardStateFile.image(None), self._files)
+        hard_state = HardStateFile(path, self._files)
         try:
             found, bad_slots = hard_state.read()
             return hard_state, judge(record, found, bad_slots, str(self._directory.path), alone=alone)
@@ -241,13 +245,14 @@ class SqliteStore:
             reader,
             str(self._directory.path),
             self._tuning.scrub_pause,
-            Giver(self._directory.path, self._tuning.window),
+            Giver(self._directory.path, self._tuning.window, self._machine),
+            self._machine,
             call_from_thread=self._call_from_thread,
             failed=self._fail,
             ended=self._writer.stop,
         )
-        self._writer.start()
-        self._reader.start()
+        run = self._machine.run
+        self._joins = run("bulletin-reader", self._reader), run("bulletin-writer", self._writer)
 
     def _fail(self, error: StoreError) -> None:
         if not self._has_failed:
@@ -341,7 +346,7 @@ class SqliteStore:
         """See :meth:`bulletin.storage.store.Store.remember`."""
         assert self._reader is not None
         path = self._directory.learnt
-        self._reader.submit(lambda _: write_learnt(path, learnt), done)
+        self._reader.submit(lambda _: write_learnt(path, learnt, self._files), done)
 
     def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
         """See :meth:`bulletin.storage.store.Store.give`."""
@@ -393,9 +398,7 @@ class SqliteStore:
         self._reader.stop()  # which stops the writer
 
     def _closed(self, done: Callable[[], None]) -> None:
-        assert self._reader is not None
-        assert self._writer is not None
-        self._reader.join()
-        self._writer.join()
+        for join in self._joins:
+            join()
         self._directory.release()
         done()

@@ -1,4 +1,4 @@
-"""The writer: one thread that takes all writes that have gathered and stores them as one transaction.
+"""The writer: in a thread of its own it takes all writes that have gathered and stores them as one transaction.
 
 ::
 
@@ -26,9 +26,8 @@ nothing waits; those transactions are not synced.  SQLite uses the room again.
 takes at most :data:`BATCH_BYTES` of it (and at least one write).
 """
 
-import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import apsw
@@ -68,7 +67,10 @@ class Job:
 
 
 class Writer:
-    """The writer's thread.  The connection and the hard-state file are its own from the start to the end."""
+    """The writer's work; implements :class:`bulletin.storage.machine.Stepping`.
+
+    The connection and the hard-state file are its own from the first step to the last.
+    """
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class Writer:
         call_from_thread: CallFromThread,
         failed: Failed,
     ) -> None:
-        """Nothing runs yet.
+        """Nothing is written yet.
 
         :param record: as it stands in both places.
         :param window: operations remembered.
@@ -97,21 +99,18 @@ class Writer:
         self._call_from_thread: Final = call_from_thread
         self._failed: Final = failed
         self.when_ended: Callable[[], object] = lambda: None
-        """Called in this thread, last of all; to be set before :meth:`stop`."""
+        """Called in the last step, last of all; to be set before :meth:`stop`."""
         self._queue: Final[SimpleQueue[Write | Job | None]] = SimpleQueue()
         self._next_job: Job | None = None
         self._incoming: Final = Incoming(connection, window)
         self._anchor = read_anchor(connection).index
         self._rubbish = self._anchor > 0
-        self._thread: Final = threading.Thread(target=self._run, name="bulletin-writer", daemon=True)
+        self._has_failed = False
         self._told_to_stop = False
+        self._has_ended = False
         self._full_sync = True
         self._pages = 0
         """Of the WAL, written since it was last folded in."""
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
 
     def submit(self, write: Write) -> None:
         """Have a write stored after those before it."""
@@ -142,20 +141,23 @@ class Writer:
         return self._connection
 
     def stop(self) -> None:
-        """Have the thread end after the writes so far."""
+        """Have the work end after the writes so far."""
         self._queue.put(None)
-
-    def join(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join()
 
     # In the thread
 
-    def _run(self) -> None:
+    def step(self, *, wait: bool) -> bool:
+        """Store what has gathered, or do one other thing; while there is neither, sweep."""
+        if self._has_ended:
+            return False
+        did = True
         try:
-            while not self._told_to_stop:
-                self._store_next()
-            self._fold(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            if self._has_failed:
+                did = self._drop(wait=wait)
+            else:
+                did = self._store_next(wait=wait)
+                if self._told_to_stop:
+                    self._fold(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except Damaged as damaged:
             self._fail(damaged_sentence(str(self._directory.path), str(damaged)))
         except apsw.FullError:
@@ -166,19 +168,30 @@ class Writer:
             self._fail(self._directory.full() if is_full(error) else self._refusal(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the server must not go on without its disk
             self._fail(self._refusal(f"{type(error).__name__}: {error}"))
+        if self._told_to_stop:
+            self._end()
+            return False
+        return did
+
+    def _end(self) -> None:
+        self._has_ended = True
+        try:
+            self._connection.close()
+            self._hard_state.close()
         finally:
-            try:
-                self._connection.close()
-                self._hard_state.close()
-            finally:
-                self.when_ended()
+            self.when_ended()
 
     def _fail(self, error: StoreError) -> None:
+        self._has_failed = True
         self._call_from_thread(self._failed, error)
-        while not self._told_to_stop:
-            self._told_to_stop = (
-                self._queue.get() is None
-            )  # a write is dropped: nothing is acknowledged any more
+
+    def _drop(self, *, wait: bool) -> bool:
+        """Drop a write: nothing is acknowledged any more."""
+        try:
+            self._told_to_stop = self._queue.get(block=wait) is None
+        except Empty:
+            return False
+        return True
 
     def _refusal(self, what: str) -> StoreError:
         return StoreError(
@@ -186,8 +199,7 @@ class Writer:
             "check the disk, then start the server again."
         )
 
-    def _store_next(self) -> None:
-        """Store what has gathered, or do one other thing; while there is neither, sweep."""
+    def _store_next(self, *, wait: bool) -> bool:
         batch = Batch(self._window)
         while self._next_job is None and (
             not batch.writes or (batch.weight < BATCH_BYTES and not self._queue.empty())
@@ -195,8 +207,11 @@ class Writer:
             if not batch.writes and self._rubbish and self._queue.empty():
                 self._sweep(SWEEP_ROWS)
                 self._consider_fold()
-                continue
-            write = self._queue.get()
+                return True
+            try:
+                write = self._queue.get(block=wait)
+            except Empty:
+                return False
             if write is None:
                 self._told_to_stop = True
                 break
@@ -213,6 +228,7 @@ class Writer:
             job, self._next_job = self._next_job, None
             self._call_from_thread(job.done, job.run(self))
             self._consider_fold()
+        return True
 
     def _sweep(self, rows: int) -> None:
         """Remove some rows below the log's anchor: more than came, so that they grow fewer."""

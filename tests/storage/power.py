@@ -11,7 +11,8 @@ from pathlib import Path
 
 import apsw
 
-from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
+from bulletin.storage.files import SystemFile, SystemFiles
+from bulletin.storage.hard_state import SLOT_BYTES
 from bulletin.storage.server_directory import HARD_STATE
 
 SECTOR = 512
@@ -68,16 +69,34 @@ class RecordingFile(apsw.VFSFile):
         super().xSync(flags)
 
 
-def recording_hard_state(recording):
-    """An opener of hard-state files that are written down too: a write and a sync in one."""
+class RecordingFiles(SystemFiles):
+    """Files whose database and hard-state file are written down."""
 
-    class Recorded(HardStateFile):
-        def _put(self, data, offset):
-            recording.happen(HARD_STATE, "write", offset, data)
-            super()._put(data, offset)
-            recording.happen(HARD_STATE, "sync")
+    def __init__(self, vfs, recording):
+        self._vfs = vfs
+        self.recording = recording
 
-    return Recorded
+    @property
+    def vfs(self):
+        return self._vfs
+
+    def open(self, path, flags):
+        if not flags & os.O_DSYNC:
+            return super().open(path, flags)
+        return RecordingHardState(os.open(path, flags), self.recording)
+
+
+class RecordingHardState(SystemFile):
+    """A write and a sync in one."""
+
+    def __init__(self, descriptor, recording):
+        super().__init__(descriptor)
+        self.recording = recording
+
+    def write(self, data, offset):
+        self.recording.happen(HARD_STATE, "write", offset, data)
+        super().write(data, offset)
+        self.recording.happen(HARD_STATE, "sync")
 
 
 class HastyVFS(apsw.VFS):
@@ -97,8 +116,20 @@ class HastyFile(apsw.VFSFile):
         pass
 
 
-class HastyHardState(HardStateFile):
-    FLAGS = os.O_RDWR
+class HastyFiles(SystemFiles):
+    """The same files outside of the database."""
+
+    VFS = HastyVFS()
+
+    @property
+    def vfs(self):
+        return self.VFS.NAME
+
+    def open(self, path, flags):
+        return super().open(path, flags & ~os.O_DSYNC)
+
+    def sync(self, path):
+        pass
 
 
 class Image:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import attrs
 
+from bulletin.storage.files import SystemFiles
+from bulletin.storage.machine import Machine
 from bulletin.storage.memory_store import MemoryDisk, MemoryStore
 from bulletin.storage.server_directory import HARD_STATE
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
-from tests.storage.power import HastyHardState, HastyVFS
+from tests.storage.power import HastyFiles
 from tests.storage.scribe import Scribe, document
-
-HASTY = HastyVFS()
 
 
 class Loop:
@@ -106,8 +106,9 @@ class MemoryHarness(Harness):
 
 
 class SqliteHarness(Harness):
-    def __init__(self, case, window=131_072, **tuning):
+    def __init__(self, case, window=131_072, files=None, **tuning):
         super().__init__()
+        self.files = files or SystemFiles()
         self.window = window
         self.directory = Path(case.mktemp())
         self.tuning = {"window": window, "ballast_bytes": 4096, "scrub_pause": 0, **tuning}
@@ -115,7 +116,7 @@ class SqliteHarness(Harness):
     @classmethod
     def hasty(cls, case, directory=None):
         """Of a directory, by way of a VFS that does not wait for the disk."""
-        harness = cls(case, vfs=HASTY.NAME, hard_state=HastyHardState)
+        harness = cls(case, files=HastyFiles())
         harness.directory = directory or harness.directory
         return harness
 
@@ -129,4 +130,5 @@ class SqliteHarness(Harness):
             call_from_thread=self.loop.call_from_thread,
             failed=self.failures.append,
             tuning=Tuning(**self.tuning),
+            machine=Machine(self.files),
         )

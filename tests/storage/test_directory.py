@@ -1,5 +1,4 @@
 import fcntl
-import os
 import stat
 import subprocess
 import sys
@@ -7,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.storage.directory import DirectoryLock, replace_durably
+from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.store import StoreBusy, StoreError
 
 HOLDER = """
@@ -95,43 +94,3 @@ class DirectoryLockTests(SynchronousTestCase):
     def test_a_directory_that_cannot_be_made(self):
         self.directory.parent.write_text("a file is in the way")
         self.assertIn("cannot be used for data", str(self.assertRaises(StoreError, self.acquire)))
-
-
-class ReplaceDurablyTests(SynchronousTestCase):
-    def setUp(self):
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        self.path = directory / "file"
-
-    def test_the_new_one_takes_the_place_of_the_old(self):
-        for data in (b"first", b"", b"x" * 100_000):
-            replace_durably(self.path, data)
-            self.assertEqual(self.path.read_bytes(), data)
-        self.assertEqual([path.name for path in self.path.parent.iterdir()], ["file"])
-
-    def test_a_failed_write_leaves_the_old_one(self):
-        replace_durably(self.path, b"old")
-
-        def fail(_):
-            raise OSError(28, "No space left on device")
-
-        self.patch(os, "fsync", fail)
-        self.assertRaises(OSError, replace_durably, self.path, b"new")
-        self.assertEqual(self.path.read_bytes(), b"old")
-
-    def test_the_file_is_synced_before_its_name_and_the_name_before_the_return(self):
-        steps = []
-        sync, replace = os.fsync, Path.replace
-
-        def fsync(descriptor):
-            steps.append("directory" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "file")
-            sync(descriptor)
-
-        def rename(path, target):
-            steps.append("rename")
-            return replace(path, target)
-
-        self.patch(os, "fsync", fsync)
-        self.patch(Path, "replace", rename)
-        replace_durably(self.path, b"data")
-        self.assertEqual(steps, ["file", "rename", "directory"])

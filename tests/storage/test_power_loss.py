@@ -22,9 +22,7 @@ class Run:
         self.recording = power.Recording()
         name = f"recording-{id(self)}"
         self.vfs = power.RecordingVFS(name, self.recording)
-        self.disk = SqliteHarness(
-            case, vfs=name, hard_state=power.recording_hard_state(self.recording), **tuning
-        )
+        self.disk = SqliteHarness(case, files=power.RecordingFiles(name, self.recording), **tuning)
         self.disk.begin()
         self.disk.stop()
         opened = self.disk.start()
@@ -155,7 +153,7 @@ class PowerLossTests(SynchronousTestCase):
         run.image.store(first, power.some(Random(1)))
         recording = power.Recording()
         vfs = power.RecordingVFS("second", recording)
-        second = SqliteHarness(self, vfs="second", hard_state=power.recording_hard_state(recording))
+        second = SqliteHarness(self, files=power.RecordingFiles("second", recording))
         second.directory = first
         image = power.Image(first)
         incarnation = second.start().restored.incarnation

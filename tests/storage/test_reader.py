@@ -3,8 +3,8 @@ from pathlib import Path
 import apsw
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.storage import reader
 from bulletin.storage.giver import Giver
+from bulletin.storage.machine import Machine
 from bulletin.storage.reader import Reader
 
 
@@ -41,12 +41,13 @@ class BusyTests(SynchronousTestCase):
             now += 0.25
             read.append(now)
 
-        self.patch(reader, "monotonic", lambda: now)
+        machine = Machine(monotonic=lambda: now)
         busy = Reader(
             Connection(),
             "here",
             pause,
-            Giver(Path(self.mktemp()), 10),
+            Giver(Path(self.mktemp()), 10, machine),
+            machine,
             call_from_thread=lambda function, *arguments: function(*arguments),
             failed=self.fail,
             ended=lambda: None,
@@ -55,7 +56,8 @@ class BusyTests(SynchronousTestCase):
         for _ in range(40):
             busy.submit(page, lambda _page: None)
         busy.stop()
-        busy._run()
+        while busy.step(wait=False):
+            pass
         self.assertEqual(len(read), 40)
         return busy.scrubber.steps
 

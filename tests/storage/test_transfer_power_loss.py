@@ -26,8 +26,7 @@ class TransferPowerLossTests(SynchronousTestCase):
         self.receiver = SqliteHarness(
             self,
             WINDOW,
-            vfs=name,
-            hard_state=power.recording_hard_state(self.recording),
+            files=power.RecordingFiles(name, self.recording),
             checkpoint_pages=30,
         )
         self.sender = MemoryHarness(WINDOW)

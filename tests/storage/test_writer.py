@@ -9,9 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
+from bulletin.storage.files import SystemFiles
 from bulletin.storage.store import StoreError, StoreFull
 from tests.storage import power
-from tests.storage.stores import HASTY, SqliteHarness
+from tests.storage.stores import SqliteHarness
 
 QUERY = PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 50)
 
@@ -22,7 +23,7 @@ class FailingDiskTests(SynchronousTestCase):
         name = f"recording-{id(self)}"
         self.vfs = power.RecordingVFS(name, self.recording)
         self.disk = SqliteHarness(
-            self, vfs=name, hard_state=power.recording_hard_state(self.recording), ballast_bytes=1 << 16
+            self, files=power.RecordingFiles(name, self.recording), ballast_bytes=1 << 16
         )
         self.scribe = self.disk.begin()
         commands = [
@@ -56,7 +57,7 @@ class FailingDiskTests(SynchronousTestCase):
         self.disk.stop()
         self.assertEqual(self.done, [1])
         self.assertEqual(len(self.disk.failures), 1)
-        self.disk.tuning.update(vfs=None)
+        self.disk.files = SystemFiles()
         restored = self.disk.start().restored
         posts = self.disk.page(QUERY).posts
         self.disk.stop()
@@ -114,7 +115,7 @@ class FailingDiskTests(SynchronousTestCase):
         self.recording.fails.clear()
         self.disk.stop()
         self.assertEqual(self.done, [1])
-        self.disk.tuning.update(vfs=None)
+        self.disk.files = SystemFiles()
         self.assertEqual(self.disk.start().restored.last_index, self.scribe.last_index)
         self.disk.stop()
 
@@ -163,18 +164,18 @@ class CreationTests(SynchronousTestCase):
         recording = power.Recording()
         name = f"recording-{id(self)}"
         vfs = power.RecordingVFS(name, recording)
-        disk = SqliteHarness(self, vfs=name, hard_state=power.recording_hard_state(recording))
+        disk = SqliteHarness(self, files=power.RecordingFiles(name, recording))
         disk.start()
         disk.stop()
         count = len(recording.events)
         self.assertGreater(count, 10)
         for last in range(count):
             recording.happen = FailsFrom(last)
-            disk = SqliteHarness(self, vfs=name, hard_state=power.recording_hard_state(recording))
+            disk = SqliteHarness(self, files=power.RecordingFiles(name, recording))
             with contextlib.suppress(StoreError):
                 disk.start()
                 disk.stop()  # what fails late is the fold at the end
-            disk.tuning.update(vfs=HASTY.NAME, hard_state=power.HastyHardState)
+            disk.files = power.HastyFiles()
             disk.failures.clear()
             disk.begin()
             disk.stop()

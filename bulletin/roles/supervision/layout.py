@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from bulletin.storage.directory import replace_durably
+from bulletin.storage.files import replace_durably
 from bulletin.storage.store import StoreError
 
 HOST: Final = "127.0.0.1"
