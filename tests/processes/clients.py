@@ -9,7 +9,7 @@ from random import Random
 import msgpack
 import zmq
 
-from tests.linearizability.history import Post, Read, Stored
+from bulletin.linearizability.streams import Post, Read, Stored
 
 
 class Caller:

@@ -10,7 +10,7 @@ import msgpack
 import zmq
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.linearizability.checker import anomalies
+from bulletin.linearizability.streams import check_streams
 from tests.processes.board import Board, RoleProcess
 from tests.processes.clients import Caller, whole_history
 from tests.processes.torture import CHANNELS, Load
@@ -260,7 +260,7 @@ class EndTests(FaultCase):
         slow = "tempo_esgotado"  # a machine with much else to do
         self.assertEqual([error for error in load.record.errors if slow not in error], [])
         stored = whole_history(load.setup, CHANNELS)
-        self.assertEqual(anomalies(load.record.posts, load.record.reads, stored), [])
+        self.assertEqual(check_streams(load.record.posts, load.record.reads, stored), [])
         for role in board.roles:
             role.signal(signal.SIGTERM)
         self.assertEqual({role.process.wait(PATIENCE) for role in board.roles}, {0})

@@ -24,7 +24,7 @@ from random import Random
 import attrs
 import zmq
 
-from tests.linearizability.checker import anomalies
+from bulletin.linearizability.streams import check_streams
 from tests.processes.board import Board, RoleProcess
 from tests.processes.clients import Caller, Reader, Record, Writer, whole_history
 from tests.processes.waiting import until
@@ -78,7 +78,7 @@ class Load:
         """Read everything back and check it."""
         stored = whole_history(self.setup, CHANNELS)
         record = self.record
-        found = anomalies(record.posts, record.reads, stored)
+        found = [str(anomaly) for anomaly in check_streams(record.posts, record.reads, stored)]
         figures = {
             "posts": sum(post.seq is not None for post in record.posts),
             "reads": len(record.reads),
