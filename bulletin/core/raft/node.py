@@ -98,7 +98,7 @@ class Node:
         """
         state = self._state
         state.now = now.monotonic
-        if self._closed or sender not in state.peers or not well_formed(message):
+        if self._ended or sender not in state.peers or not well_formed(message):
             self.counters.count("messages_ignored")
             return
         if isinstance(message, Greeting):
@@ -120,7 +120,7 @@ class Node:
     def tick(self, now: Instant) -> None:
         """Time has passed; to be called every 20 to 50 ms."""
         self._state.now = now.monotonic
-        if self._closed:
+        if self._ended:
             return
         self._greeter.tick()
         self._election.tick()
@@ -235,6 +235,7 @@ class Node:
             self._led_by = state.leader
             self._snapshots.lose_leader()
         if state.leads:
+            self._snapshots.abandon()
             self._replication.flush()
             self._transfer.advance()
         persist = state.disk.take(state.log, state.now)
@@ -251,6 +252,11 @@ class Node:
             take=self._snapshots.take(),
             install=self._close(),
         )
+
+    @property
+    def _ended(self) -> bool:
+        """Whether this node has said its last word, or will with the next :meth:`ready`."""
+        return self._closed or self._snapshots.installing
 
     def _close(self) -> bool:
         self._closed = self._snapshots.installing
@@ -284,7 +290,7 @@ class Node:
             stalled=state.stalled,
             first_index=state.log.anchor.index + 1,
             log_size=state.log.size,
-            behind=self._snapshots.under_way or self._closed,
+            behind=self._snapshots.under_way or self._ended,
             counters=self.counters.values(),
         )
 
@@ -309,9 +315,9 @@ class Node:
         if message.term == state.term and state.leader not in (None, sender):
             raise Diverged(f"two nodes lead in term {message.term}")
         self._election.heard_leader(sender, message.term)
-        before = state.log.last_index
+        before = state.log.last_hash
         self._acceptance.append(sender, message)
-        if state.log.last_index > before:
+        if state.log.last_hash != before:
             self._snapshots.abandon()
 
     def _in_term(

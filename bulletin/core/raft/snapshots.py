@@ -46,11 +46,13 @@ class _Giving:
 
     :param number: of the question that made it so.
     :param latest: of the same question as it was last put.
+    :param then: what it wants instead by now.
     """
 
     number: int
     latest: int
     ask: bytes
+    then: SnapshotAsk | None = None
 
 
 class Snapshots:
@@ -73,18 +75,26 @@ class Snapshots:
         self._take: Take | None = None
         self._taking = False
         self.installing = False
-        """Everything is there: this node has said its last word."""
+        """Everything is there: this node has said its last word, and hears nothing more, lest it commits beyond the tables."""
 
     # --- the leader's side ---
 
     def asked(self, peer: bytes, message: SnapshotAsk) -> None:
-        """A follower wants a part; of each follower the latest question is answered."""
+        """A follower wants a part; of each follower the latest question is answered, and one part is read at a time."""
         giving = self._giving.get(peer)
-        if giving is not None and giving.ask == message.ask:
+        if giving is None:
+            self._read_for(peer, message)
+        elif message.number <= giving.latest:
+            self._counters.count("snapshot_asks_stale")
+        elif giving.ask == message.ask:
             giving.latest = message.number  # it became impatient: what is being read is what it wants
-        else:
-            self._giving[peer] = _Giving(message.number, message.number, message.ask)
-            self._gives.append(Give(peer, message.number, message.ask))
+            giving.then = None
+        elif giving.then is None or message.number > giving.then.number:
+            giving.then = message
+
+    def _read_for(self, peer: bytes, message: SnapshotAsk) -> None:
+        self._giving[peer] = _Giving(message.number, message.number, message.ask)
+        self._gives.append(Give(peer, message.number, message.ask))
 
     def given(self, peer: bytes, number: int, body: bytes, index: int) -> None:
         """The storage has read a part.
@@ -96,6 +106,9 @@ class Snapshots:
         if giving is None or giving.number != number:
             return
         del self._giving[peer]
+        if giving.then is not None:
+            self._read_for(peer, giving.then)
+            return
         progress = self._replication.followers.get(peer)
         if progress is None:
             return
@@ -128,7 +141,7 @@ class Snapshots:
             self._hand_over(None)
 
     def abandon(self) -> None:
-        """The log goes on after all."""
+        """The log goes on after all, or this node leads: it has all that is needed."""
         if self._ask is not None:
             self._ask = None
             self._counters.count("snapshots_abandoned")

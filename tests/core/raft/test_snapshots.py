@@ -17,7 +17,7 @@ from bulletin.core.raft.messages import (
     SnapshotPart,
 )
 from bulletin.core.raft.node import Node
-from bulletin.core.raft.ready import Give, HardState, Ready, Take, Taken
+from bulletin.core.raft.ready import Give, HardState, Ready, Role, Take, Taken
 from tests.core.raft.making import IDS, THREE, Group, at, entries_of, operation, restored_of, runs_of
 
 SHORT = Config(retained_entries=4, held_entries=8, memory_bytes_kept=0)
@@ -207,6 +207,35 @@ class FollowerTests(SynchronousTestCase):
         self.assertEqual(self.node.ready(), Ready(), "it has said its last word")
         self.assertFalse(self.node.propose([operation()], at(9)))
 
+    def test_nothing_is_heard_once_everything_is_there(self) -> None:
+        """A later leader's log might bring more than the tables, which would then be put in place of later ones."""
+        self.begin()
+        self.node.ready()
+        self.node.taken(Taken(b"", 5), at(1))
+        self.node.receive(IDS[1], attrs.evolve(self.append(4, 6), commit=6), at(1))
+        self.node.receive(IDS[1], SnapshotOffer(3, 20), at(1))
+        self.node.tick(at(9))
+        self.assertTrue(self.node.status().behind)
+        ready = self.node.ready()
+        self.assertTrue(ready.install)
+        self.assertEqual((ready.committed, ready.take, ready.messages), ((), None, ()))
+
+    def test_the_log_goes_on_though_it_becomes_no_longer(self) -> None:
+        self.begin()
+        there = self.entries[4]
+        message = Append(4, 5, there.term, there.hash, (entries_of(1, 1, 2, 2, 2, 4)[5],), 5, 1)
+        self.node.receive(IDS[1], message, at(1))
+        self.assertFalse(self.node.status().behind)
+
+    def test_whoever_comes_to_lead_is_not_behind(self) -> None:
+        self.begin()
+        state = self.node._state
+        state.disk.change(4, IDS[0])
+        state.role, state.leader = Role.LEADER, IDS[0]
+        self.node._replication.start()
+        self.node.ready()
+        self.assertFalse(self.node.status().behind)
+
     def test_an_offer_of_what_it_has(self) -> None:
         self.node.receive(IDS[1], SnapshotOffer(3, 4), at(1))
         self.assertIsNone(self.node.ready().take)
@@ -315,3 +344,20 @@ class LeaderTests(SynchronousTestCase):
         self.assertEqual(sent, [SnapshotPart(term, 8, b"that")])
         self.leader.given(self.away, 7, b"that", 33, self.group.instant)
         self.assertEqual(self.leader.ready().messages, ())
+
+    def test_one_part_at_a_time_is_read_for_a_follower(self) -> None:
+        """However many different ones it asks for: each question is a few bytes, each part half a megabyte."""
+        self.group.lost.clear()
+        self.group.advance(0.3)
+        term = self.leader.status().term
+        for number in range(5, 105):
+            self.leader.receive(self.away, SnapshotAsk(term, number, b"%d" % number), self.group.instant)
+        self.leader.receive(self.away, SnapshotAsk(term, 4, b"late"), self.group.instant)
+        self.assertEqual(self.leader.ready().gives, (Give(self.away, 5, b"5"),))
+        self.leader.given(self.away, 5, b"unwanted", 33, self.group.instant)
+        ready = self.leader.ready()
+        self.assertEqual(ready.gives, (Give(self.away, 104, b"104"),))
+        self.assertFalse([message for _, message in ready.messages if isinstance(message, SnapshotPart)])
+        self.leader.given(self.away, 104, b"wanted", 0, self.group.instant)
+        sent = [message for _, message in self.leader.ready().messages if isinstance(message, SnapshotPart)]
+        self.assertEqual(sent, [SnapshotPart(term, 104, b"wanted")])
