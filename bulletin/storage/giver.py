@@ -3,8 +3,11 @@
 The tables that change are copied by one read transaction into a file without a name, which nobody has to remove; it is
 given up when nobody has asked for :data:`KEPT_SECONDS`.  A copy is given to whoever asks meanwhile, as long as the log goes
 on from it.  Nothing is held in memory but the list of chunks.
+
+A copy that is not what was written is given up: whoever began with it begins anew, with another one.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,7 +162,11 @@ class Giver:
         ):
             return b""
         place, length = self._places[asked.number - 1]
-        return encode_chunk(asked.name, asked.number, file.read(length, place))
+        data = file.read(length, place)
+        if hashlib.sha256(data).digest() != manifest.chunks[asked.number - 1].hash:
+            self.give_up()
+            return b""
+        return encode_chunk(asked.name, asked.number, data)
 
     def _posts(self, connection: apsw.Connection, asked: AskPosts) -> bytes:
         rows: Rows = []

@@ -197,7 +197,19 @@ class Intake:
                 for lacking, _ in zip(self._lacking, range(RANGES_MAX), strict=False)
             ]
             return Taken(encode_ask(AskPosts(tuple(ranges))))
+        number = self._damaged_chunk(manifest)
+        if number is not None:
+            return Taken(encode_ask(AskChunk(manifest.name, number)))
         return Taken(b"", manifest.index)
+
+    def _damaged_chunk(self, manifest: Manifest) -> int | None:
+        """A chunk that is not what came: it has lain on the disk since, across any number of starts."""
+        present = self._shelf.numbers()
+        for number, chunk in enumerate(manifest.chunks, 1):
+            data = self._shelf.get(number) if number in present else None
+            if data is not None and hashlib.sha256(data).digest() != chunk.hash:
+                return number
+        return None
 
     def _missing_chunk(self, manifest: Manifest, marks: Marks) -> int | None:
         present, streams = self._shelf.numbers(), self._shelf.streams()

@@ -29,6 +29,7 @@ from bulletin.core.board.outcome import (
 )
 from bulletin.core.log.entry import NO_HASH, Entry
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, FoundingDocument
+from bulletin.core.raft.log import ENTRY_OVERHEAD
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.storage.batch import Write, next_record
 from bulletin.storage.intake import Intake
@@ -242,6 +243,7 @@ class MemoryStore:
                 incarnation=record.incarnation + 1,
                 last_index=last_index,
                 last_hash=last_hash,
+                log_size=sum(len(entry.body) + ENTRY_OVERHEAD for entry in disk.written.log),
             )
         )
         assert disk.written.document is not None

@@ -3,7 +3,7 @@
 ::
 
     ask    [0]                           begin: which tables are there?
-    part   [0, name, index, term, hash, marks, [[table, last key, SHA-256], …]]      a manifest
+    part   [0, SHA-256, [name, index, term, hash, marks, [[table, last key, SHA-256], …]]]     a manifest
     ask    [1, name, number]             one of its chunks
     part   [1, name, number, chunk]
     ask    [2, [[stream, after, until], …]]                                          posts by their numbers
@@ -21,8 +21,8 @@ and where that is gone (or has thrown its copy away) the receiver begins anew an
 posts and operations are a prefix of the sender's.  That this is so is checked: each post must follow by its chain hash
 from the one before it, and the last one of a stream must have the head's.
 
-**Checked**: rows by their checksums, on both sides; chunks by SHA-256, when they come and when they are put in place; posts by
-their streams' chains; the remembered operations and the marks by what a start checks.
+**Checked**: rows by their checksums, on both sides; the manifest by SHA-256; chunks by the manifest's, when they are given, when
+they come, when all are there, and when they are put in place; posts by their streams' chains; the remembered operations and the marks by what a start checks.
 
 **Bounds**: one question is under way at a time; a part is at most :data:`PART_BYTES`, unless it is one row.
 """
@@ -167,7 +167,6 @@ def encode_manifest(manifest: Manifest) -> bytes:
     marks = manifest.marks
     packed: bytes = msgpack.packb(
         [
-            _BEGIN,
             manifest.name,
             manifest.index,
             manifest.term,
@@ -176,7 +175,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
             [[chunk.table, chunk.last, chunk.hash] for chunk in manifest.chunks],
         ]
     )
-    return packed
+    part: bytes = msgpack.packb([_BEGIN, hashlib.sha256(packed).digest(), packed])
+    return part
 
 
 def encode_chunk(name: bytes, number: int, chunk: bytes) -> bytes:
@@ -240,7 +240,14 @@ def decode_manifest(data: bytes) -> Manifest:
     :raises Refused: it is none.
     """
     match _unpack(data):
-        case [0, bytes(name), int(index), int(term), bytes(hash_), list(marks), list(chunks)]:
+        case [0, bytes(hash_), bytes(packed)] if hash_ == hashlib.sha256(packed).digest():
+            return _manifest(_unpack(packed))
+    raise Refused("a manifest that is none")
+
+
+def _manifest(values: Any) -> Manifest:
+    match values:
+        case [bytes(name), int(index), int(term), bytes(hash_), list(marks), list(chunks)]:
             return Manifest(
                 name, index, term, hash_, _marks(marks, index), tuple(_chunk(item) for item in chunks)
             )

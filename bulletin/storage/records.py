@@ -47,6 +47,8 @@ POST_CHAIN: Final = 10
 
 _CRC: Final = struct.Struct(">I")
 _LOG_HEAD: Final = struct.Struct(f">QHHH{HASH_BYTES}s")
+LOG_HEAD_BYTES: Final = _LOG_HEAD.size
+"""What an entry's row has beside its body."""
 
 _SPREAD: Final = 0x9E3779B97F4A7C15
 """An odd number that has every bit of a key change about half of the bits that are taken."""

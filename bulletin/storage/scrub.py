@@ -189,11 +189,12 @@ class Scrubber:
         """Whether a stream is an inbox, and its head; 0 for one that is being taken in."""
         body, head, last = connection.execute(
             "SELECT (SELECT body FROM streams WHERE number = ?1), (SELECT body FROM heads WHERE number = ?1),"
-            " (SELECT max(number) FROM streams)",
+            " (SELECT coalesce(max(number), 0) FROM streams)",
             (number,),
         ).fetchall()[0]
         if body is None:
-            if isinstance(last, int) and number > last:
+            assert isinstance(last, int)
+            if number > last:
                 return False, 0
             raise Damaged(f"row {number} of table streams")
         stream = decode_stream(number, body, head)

@@ -13,12 +13,14 @@ import attrs
 
 from bulletin.core.board.outcome import Marks, StreamKind
 from bulletin.core.log.entry import Anchor
+from bulletin.core.raft.log import ENTRY_OVERHEAD
 from bulletin.core.raft.ready import Taken
 from bulletin.storage.database import seal_hard
 from bulletin.storage.hard_state import HardRecord
 from bulletin.storage.intake import Intake
 from bulletin.storage.parts import Manifest, Refused, Rows
 from bulletin.storage.records import (
+    LOG_HEAD_BYTES,
     POST_CHAIN,
     SEQ_BITS,
     Damaged,
@@ -166,6 +168,7 @@ class Incoming:
                 incarnation=record.incarnation + 1,
                 last_index=last_index,
                 last_hash=last_hash,
+                log_size=self._log_size(manifest.index),
             )
             anchor = Anchor(manifest.index, manifest.term, manifest.hash)
             put_rows(
@@ -211,6 +214,15 @@ class Incoming:
             connection.execute("DELETE FROM terms")
         put_rows(connection, "terms", [(index, seal("terms", index, (manifest.term,)))])
         return (record.last_index, record.last_hash) if same else (index, manifest.hash)
+
+    def _log_size(self, anchor: int) -> int:
+        """Bytes in the log, as :attr:`bulletin.core.raft.log.RaftLog.size` counts them."""
+        length = self._connection.execute(
+            "SELECT coalesce(sum(length(body) + ?), 0) FROM log WHERE idx > ?",
+            (ENTRY_OVERHEAD - LOG_HEAD_BYTES, anchor),
+        ).get
+        assert isinstance(length, int)
+        return length
 
 
 SWEEP_ROWS: Final = 256

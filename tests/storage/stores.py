@@ -5,10 +5,11 @@ from pathlib import Path
 
 import attrs
 
+from bulletin.storage import database
 from bulletin.storage.files import SystemFiles
 from bulletin.storage.machine import Machine
 from bulletin.storage.memory_store import MemoryDisk, MemoryStore
-from bulletin.storage.server_directory import HARD_STATE
+from bulletin.storage.server_directory import DATABASE, HARD_STATE
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
 from tests.storage.power import HastyFiles
 from tests.storage.scribe import Scribe, document
@@ -46,6 +47,10 @@ class Harness:
 
     def lose_hard_state(self):
         """Between two starts: what was lost with it is unknown."""
+        raise NotImplementedError
+
+    def spoil_incoming(self, number):
+        """Between two starts: a bit flips in a part of another's tables."""
         raise NotImplementedError
 
     def start(self):
@@ -99,6 +104,10 @@ class MemoryHarness(Harness):
     def lose_hard_state(self):
         self.disk.record = attrs.evolve(self.disk.record, trusted_from=self.disk.record.last_index + 1)
 
+    def spoil_incoming(self, number):
+        incoming = self.disk.written.incoming
+        incoming[number] = incoming[number][:-1] + b"?"
+
     def make(self):
         return MemoryStore(
             self.disk, call_from_thread=self.loop.call_from_thread, failed=self.failures.append
@@ -122,6 +131,12 @@ class SqliteHarness(Harness):
 
     def lose_hard_state(self):
         (self.directory / HARD_STATE).unlink()
+
+    def spoil_incoming(self, number):
+        connection = database.open_writer(self.directory / DATABASE, self.files)
+        body = connection.execute("SELECT body FROM incoming WHERE number = ?", (number,)).get
+        connection.execute("UPDATE incoming SET body = ? WHERE number = ?", (body[:-1] + b"?", number))
+        connection.close()
 
     def make(self):
         return SqliteStore(

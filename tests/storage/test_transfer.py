@@ -1,5 +1,6 @@
 """A server takes over another's tables: whichever store either has, whatever gets lost, and whatever goes on meanwhile."""
 
+import os
 from random import Random
 
 import attrs
@@ -9,9 +10,13 @@ from bulletin.core.board.board import Board
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.log.entry import Anchor
+from bulletin.core.raft.log import ENTRY_OVERHEAD
 from bulletin.core.raft.ready import Fetch, HardState
-from bulletin.storage import parts
+from bulletin.storage import database, parts
+from bulletin.storage.files import SystemFile
 from bulletin.storage.records import POST_USER, seal, unseal
+from bulletin.storage.scrub import Scrubber
+from bulletin.storage.server_directory import DATABASE
 from tests.storage.scribe import Scribe, document
 from tests.storage.stores import MemoryHarness, SqliteHarness
 
@@ -319,6 +324,35 @@ class Transfers:
             self.assertLess(len(bodies), 3000)
         self.install_and_compare(feed)
 
+    def test_a_manifest_with_a_flipped_bit(self):
+        """What it says of the log and the board is checked by nothing that comes later: a server could never start again."""
+        self.write(self.sender, count=2)
+        feed = Feed(self.sender, self.receiver)
+        body = feed.give(parts.BEGIN)
+        for at in range(len(body)):
+            spoilt = body[:at] + bytes([body[at] ^ 1 << self.random.randrange(8)]) + body[at + 1 :]
+            taken = self.receiver.ask(self.receiver.store.take, spoilt)
+            self.assertEqual((taken.ask, taken.anew), (parts.BEGIN, True), at)
+
+    def test_a_chunk_that_was_damaged_where_it_lay(self):
+        """It is noticed before anything is put in place, and asked for again."""
+        self.write(self.sender, count=30)
+        feed = Feed(self.sender, self.receiver)
+        while isinstance(
+            parts.decode_ask(feed.taken.ask if feed.taken else parts.BEGIN), parts.AskChunk | None
+        ):
+            feed.step()
+        self.receiver.stop()
+        self.receiver.spoil_incoming(5)
+        self.receiver.start()
+        asked = len(feed.asked)
+        feed.begin()
+        feed.run()
+        again = [parts.decode_ask(ask) for ask in feed.asked[asked:]]
+        self.assertIn(5, [ask.number for ask in again if isinstance(ask, parts.AskChunk)])
+        self.assertNotIn(None, again)
+        self.install_and_compare(feed)
+
     def test_a_post_of_another_history(self):
         """Its checksum is right, and it stands where it should; but it is not what its stream's chain says."""
         self.write(self.sender, count=20)
@@ -388,6 +422,9 @@ class Transfers:
         feed = Feed(self.sender, self.receiver)
         feed.run()
         restored, _ = feed.install()
+        self.assertEqual(
+            restored.log_size, sum(len(entry.body) + ENTRY_OVERHEAD for entry in restored.entries)
+        )
         self.assertEqual(restored.anchor.index, index)
         self.assertEqual([entry.index for entry in restored.entries], list(range(index + 1, index + 5)))
         self.assertEqual(restored.last_hash, self.scribe.last_hash)
@@ -472,6 +509,41 @@ class SqliteTests(Transfers, SynchronousTestCase):
         harness = SqliteHarness.hasty(self)
         harness.tuning["window"] = WINDOW
         return harness
+
+    def test_a_copy_that_was_damaged_where_it_lay(self):
+        """The sender gives it up, so that there is another one when the receiver begins anew."""
+        self.write(self.sender, count=30)
+        feed = Feed(self.sender, self.receiver)
+        feed.step()
+        giver = self.sender.store._reader.giver
+        giver._file.write(b"?", giver._places[1][0] + 9)
+        feed.run()
+        self.assertEqual(feed.asked.count(parts.BEGIN), 2)
+        self.install_and_compare(feed)
+
+    def test_no_room_for_a_copy(self):
+        """The receiver asks again later; the sender goes on with all else."""
+        self.write(self.sender, count=3)
+        feed = Feed(self.sender, self.receiver)
+        patch = self.patch(
+            self.sender.files, "temporary", lambda _: SystemFile(os.open("/dev/full", os.O_RDWR))
+        )
+        self.assertEqual(feed.give(parts.BEGIN), b"")
+        patch.restore()
+        feed.run()
+        self.install_and_compare(feed)
+
+    def test_scrubbing_while_posts_come_that_nobody_can_see_yet(self):
+        self.write(self.sender, count=20)
+        feed = Feed(self.sender, self.receiver)
+        feed.run()
+        connection = database.open_reader(self.receiver.directory / DATABASE, self.receiver.files)
+        self.addCleanup(connection.close)
+        self.assertGreater(connection.execute("SELECT count(*) FROM posts").get, 0)
+        self.assertEqual(connection.execute("SELECT count(*) FROM streams").get, 0)
+        scrubber = Scrubber(DOCUMENT.identity, 1)
+        while not scrubber.rounds:
+            scrubber.step(connection)
 
 
 class FromMemoryTests(Transfers, SynchronousTestCase):
