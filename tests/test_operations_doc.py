@@ -17,6 +17,7 @@ SPEAKING = (
     "core/raft/acceptance.py",
     "core/reference",
     "core/server",
+    "core/store",
     "roles",
     "storage",
     "transport/binding.py",
@@ -37,10 +38,9 @@ SILENT = (
     "roles/supervision/screen.py",
     "storage/giver.py",  # SQL
     "storage/history.py",  # SQL, and what is damaged
-    "storage/intake.py",  # why a part of a transfer is asked for again
-    "storage/memory_store.py",  # for tests
-    "storage/parts.py",  # the same
-    "storage/records.py",  # what is damaged
+    "core/store/intake.py",  # why a part of a transfer is asked for again
+    "core/store/parts.py",  # the same
+    "core/store/records.py",  # what is damaged
     "storage/schema.py",
     "storage/scrub.py",  # what is damaged
     "storage/shelf.py",  # SQL, and what is damaged

@@ -7,6 +7,7 @@ run can be repeated exactly.  Layers, each importing only what is below it::
                                bot         what a client that keeps itself busy does next
     server  broker  reference  client      each role's logic, one value machine each
     wire                                   values <-> frames
+    store                                  what the disk holds, and what of it is believed
     raft  board                            the ordered log's engine; the replicated state machine
     log                                    the port between those two, entries, the founding document
     clocks                                 instants, the Lamport clock

@@ -16,13 +16,13 @@ from twisted.python.failure import Failure
 from bulletin.core.clocks.corrected import State
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.reference.coordinator import Coordinator, Save
+from bulletin.core.store.port import StoreError
 from bulletin.roles import ending
 from bulletin.roles.harmless import harmless
 from bulletin.roles.options import DIRECTORY, HTTP, Mistake, Option, RoleOptions, endpoints
 from bulletin.roles.process import Process, in_process
 from bulletin.roles.role import Role, StartError
 from bulletin.storage.ranks import RankStore
-from bulletin.storage.store import StoreError
 from bulletin.transport.bounds import BETWEEN_ROLES
 from bulletin.transport.rate_limit import RateLimitedLog
 from bulletin.web.health import Health

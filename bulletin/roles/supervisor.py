@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from bulletin.core.store.port import StoreError
 from bulletin.roles import ending
 from bulletin.roles.notify import Notifier
 from bulletin.roles.options import DIRECTORY, FLAG, Mistake, Option, RoleOptions, integer
@@ -45,7 +46,6 @@ from bulletin.roles.supervision.probes import Probe
 from bulletin.roles.supervision.processes import HttpPorts, Processes, is_free
 from bulletin.roles.supervision.screen import page
 from bulletin.storage.directory import DirectoryLock
-from bulletin.storage.store import StoreError
 
 TICK_SECONDS: Final = 0.05
 

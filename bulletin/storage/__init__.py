@@ -8,10 +8,10 @@
               done  ◀──────────── both are synced
     SqliteStore.page, fetch ────▶ reader's thread: read-only     ◀── board.sqlite
 
-``store.py`` is the interface, ``sqlite_store.py`` implements it, ``memory_store.py`` is its twin without a disk; both pass
-the same tests.  ``schema.py`` has the tables, ``records.py`` the bytes of their rows, ``batch.py`` what one transaction
-stores, ``recovery.py`` what a start believes; ``parts.py`` what travels when a server takes over another's tables,
-``giver.py`` and ``intake.py`` the two sides of it, ``shelf.py`` how it is put in place; ``ranks.py`` is the reference's.
+What is stored and what of it is believed is in :mod:`bulletin.core.store`, which has the interface, too: ``sqlite_store.py``
+implements it, and passes the same tests as its twin without a disk, :mod:`bulletin.simulation.memory_store`.  ``schema.py`` has
+the tables, ``batch.py`` what one transaction stores; ``giver.py`` reads tables for a fellow server that takes them over,
+``shelf.py`` puts a fellow's in place; ``ranks.py`` is the reference's.
 
 What everything rests on:
 

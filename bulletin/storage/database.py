@@ -15,9 +15,10 @@ import apsw
 
 from bulletin.core.log.entry import NO_ANCHOR
 from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.port import StoreError
+from bulletin.core.store.records import Damaged, decode_entry, encode_anchor, encode_founding, seal
 from bulletin.storage.files import SYSTEM_FILES, Files, coming
-from bulletin.storage.hard_state import HardRecord
-from bulletin.storage.records import Damaged, decode_entry, encode_anchor, encode_founding, seal
 from bulletin.storage.schema import (
     APPLICATION_ID,
     BATCH_TRIGGER,
@@ -27,7 +28,6 @@ from bulletin.storage.schema import (
     TABLES,
     VERSION,
 )
-from bulletin.storage.store import StoreError
 
 _HEADER_BYTES: Final = 100
 _HEADER_MAGIC: Final = b"SQLite format 3\0"

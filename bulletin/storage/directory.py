@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from bulletin.storage.store import StoreBusy, StoreError
+from bulletin.core.store.port import StoreBusy, StoreError
 
 LOCK_NAME: Final = "lock"
 

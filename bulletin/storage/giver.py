@@ -15,9 +15,7 @@ from typing import Final
 
 import apsw
 
-from bulletin.storage.files import OpenFile
-from bulletin.storage.machine import Machine
-from bulletin.storage.parts import (
+from bulletin.core.store.parts import (
     CHUNK_ROWS,
     CHUNKED,
     NAME_BYTES,
@@ -38,7 +36,9 @@ from bulletin.storage.parts import (
     range_keys,
     take_rows,
 )
-from bulletin.storage.records import Damaged, check_seal, decode_entry
+from bulletin.core.store.records import Damaged, check_seal, decode_entry
+from bulletin.storage.files import OpenFile
+from bulletin.storage.machine import Machine
 from bulletin.storage.tables import read_anchor, read_marks
 
 KEPT_SECONDS: Final = 60.0

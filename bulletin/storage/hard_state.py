@@ -15,11 +15,9 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
-import attrs
-import msgpack
-
+from bulletin.core.store.hard_record import HardRecord
 from bulletin.storage.files import SYSTEM_FILES, Files
 
 SLOT_BYTES: Final = 4096
@@ -30,52 +28,6 @@ _FORMAT: Final = 1
 _HEAD: Final = struct.Struct(">4sHH")
 _CRC: Final = struct.Struct(">I")
 _BODY_END: Final = SLOT_BYTES - _CRC.size
-
-
-@attrs.frozen
-class HardRecord:
-    """What a server must never forget, as it stands in the database and in the file.
-
-    :param member: this disk's random id, 16 bytes.
-    :param cluster: the cluster's id, or empty while the server has no founding document.
-    :param commit: 1, 2, 3, …: the synced commits of the database, counted; of two records the higher is the newer.
-    :param incarnation: the starts of this server, counted.
-    :param term: the latest term.
-    :param vote: the member voted for in it, or None.
-    :param last_index: the log's last index; 0 while it is empty.
-    :param last_hash: the chain hash there, 32 bytes.
-    :param log_size: about how many bytes the log has.
-    :param trusted_from: 0, or: data was lost; the index that the committed log must at least reach before this server
-        counts again (see :attr:`bulletin.core.raft.ready.Restored.trusted_from`).  Kept until
-        :attr:`bulletin.core.raft.ready.Persist.trusted` says that all is made good.
-    """
-
-    member: bytes
-    cluster: bytes
-    commit: int
-    incarnation: int
-    term: int
-    vote: bytes | None
-    last_index: int
-    last_hash: bytes
-    trusted_from: int = 0
-    log_size: int = 0
-
-    def encode(self) -> bytes:
-        """The record's bytes."""
-        packed: bytes = msgpack.packb(attrs.astuple(self))
-        return packed
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """A record from its bytes, whose checksum was right.
-
-        :raises ValueError: they are none.
-        """
-        try:
-            return cls(*msgpack.unpackb(data))
-        except (TypeError, ValueError, msgpack.UnpackException) as error:
-            raise ValueError(f"not a hard state: {error}") from error
 
 
 def encode_slot(record: HardRecord) -> bytes:

@@ -28,7 +28,7 @@ from bulletin.core.board.outcome import Post, StreamKind
 from bulletin.core.limits import MIB
 from bulletin.core.log.entry import Entry, LogIdentity
 from bulletin.core.raft.ready import Fetch
-from bulletin.storage.records import (
+from bulletin.core.store.records import (
     Damaged,
     correspondent_key,
     decode_correspondent,

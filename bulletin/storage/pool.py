@@ -24,10 +24,10 @@ from typing import Final
 
 import attrs
 
+from bulletin.core.store.port import StoreBusy, StoreError
 from bulletin.storage.directory import LOCK_NAME, DirectoryLock, lock_file
 from bulletin.storage.hard_state import SLOT_BYTES, SLOTS, decode_slot
 from bulletin.storage.server_directory import DATABASE, HARD_STATE
-from bulletin.storage.store import StoreBusy, StoreError
 
 PREFIX: Final = "servidor-"
 

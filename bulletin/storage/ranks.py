@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from bulletin.core.reference.ranks import RECORD_BYTES_MAX, Record
+from bulletin.core.store.port import StoreError
 from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.files import replace_durably
-from bulletin.storage.store import StoreError
 
 FILE_NAME: Final = "ranks"
 

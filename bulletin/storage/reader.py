@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import apsw
 
+from bulletin.core.store.port import CallFromThread, Failed, StoreError, damaged_sentence
+from bulletin.core.store.records import Damaged
 from bulletin.storage.giver import Giver
 from bulletin.storage.machine import Machine
-from bulletin.storage.records import Damaged
 from bulletin.storage.scrub import Scrubber
-from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
 
 _HURRIED_PAUSE: Final = 0.05
 """Seconds between two slices of what nobody has checked since the start."""

@@ -18,7 +18,7 @@
     sessions       user and session -> highest evicted number
     incoming       number -> part          another server's tables, as far as they have come
 
-All but ``conversations`` are a key and a sealed body (see :mod:`bulletin.storage.records`).  Its rows are checked in another
+All but ``conversations`` are a key and a sealed body (see :mod:`bulletin.core.store.records`).  Its rows are checked in another
 way: each against its post, and their numbers have no gap up to the last, so that none is missing from a page unnoticed.
 
 Of a server that takes in another's tables, ``posts`` and ``conversations`` have rows already that its heads and its clock do

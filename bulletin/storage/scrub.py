@@ -18,7 +18,7 @@ import apsw
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.log.entry import NO_HASH, LogIdentity
 from bulletin.core.log.founding import FOUNDING_INDEX
-from bulletin.storage.records import (
+from bulletin.core.store.records import (
     POST_CLOCK,
     POST_USER,
     SEQ_BITS,

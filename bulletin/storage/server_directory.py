@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from bulletin.core.limits import MIB
+from bulletin.core.store.port import StoreError, StoreFull
 from bulletin.storage.files import Files
-from bulletin.storage.store import StoreError, StoreFull
 
 DATABASE: Final = "board.sqlite"
 HARD_STATE: Final = "hard-state"

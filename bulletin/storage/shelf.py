@@ -15,11 +15,10 @@ from bulletin.core.board.outcome import Marks, StreamKind
 from bulletin.core.log.entry import Anchor
 from bulletin.core.raft.log import ENTRY_OVERHEAD
 from bulletin.core.raft.ready import Taken
-from bulletin.storage.database import seal_hard
-from bulletin.storage.hard_state import HardRecord
-from bulletin.storage.intake import Intake
-from bulletin.storage.parts import Manifest, Refused, Rows
-from bulletin.storage.records import (
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.intake import Intake
+from bulletin.core.store.parts import Manifest, Refused, Rows
+from bulletin.core.store.records import (
     LOG_HEAD_BYTES,
     POST_CHAIN,
     SEQ_BITS,
@@ -33,6 +32,7 @@ from bulletin.storage.records import (
     seal,
     unseal,
 )
+from bulletin.storage.database import seal_hard
 from bulletin.storage.schema import LENGTH_BITS
 from bulletin.storage.tables import read_marks
 
@@ -47,7 +47,7 @@ _COUNT: Final = "SELECT n FROM conversations WHERE inbox = ? AND sender = ? ORDE
 
 
 class DatabaseShelf:
-    """Implements :class:`bulletin.storage.parts.Shelf`."""
+    """Implements :class:`bulletin.core.store.parts.Shelf`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection: Final = connection

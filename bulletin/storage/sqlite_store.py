@@ -14,22 +14,24 @@ from bulletin.core.limits import MIB, OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import NO_HASH, Entry, LogIdentity
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.log_tail import LogTail
+from bulletin.core.store.port import CallFromThread, Failed, Opened, StoreError, damaged_sentence
+from bulletin.core.store.records import Damaged
+from bulletin.core.store.recovery import Verdict, judge
+from bulletin.core.store.writes import Write
 from bulletin.storage import database
-from bulletin.storage.batch import Batch, Write
+from bulletin.storage.batch import Batch
 from bulletin.storage.files import replace_durably
 from bulletin.storage.giver import Giver
-from bulletin.storage.hard_state import HardRecord, HardStateFile
+from bulletin.storage.hard_state import HardStateFile
 from bulletin.storage.history import Located, read_entries, read_page
 from bulletin.storage.learnt import read_learnt, write_learnt
-from bulletin.storage.log_tail import LogTail
 from bulletin.storage.machine import Machine
 from bulletin.storage.reader import Reader
-from bulletin.storage.records import Damaged
-from bulletin.storage.recovery import Verdict, judge
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.server_directory import ServerDirectory, is_full
-from bulletin.storage.store import CallFromThread, Failed, Opened, StoreError, damaged_sentence
 from bulletin.storage.tables import (
     LogRead,
     read_board,
@@ -63,7 +65,7 @@ class Tuning:
 
 
 class SqliteStore:
-    """One server's disk; implements :class:`~bulletin.storage.store.Store`."""
+    """One server's disk; implements :class:`~bulletin.core.store.port.Store`."""
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class SqliteStore:
     # Opening
 
     def open(self) -> Opened:
-        """See :meth:`bulletin.storage.store.Store.open`."""
+        """See :meth:`bulletin.core.store.port.Store.open`."""
         self._directory.acquire()
         try:
             return self._open()
@@ -262,7 +264,7 @@ class SqliteStore:
     # In use
 
     def found(self, document: FoundingDocument, done: Callable[[Restored, RestoredBoard], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.found`."""
+        """See :meth:`bulletin.core.store.port.Store.found`."""
         assert self._writer is not None
         assert self._tail is None, "the server has data"
         entry = document.entry()
@@ -290,7 +292,7 @@ class SqliteStore:
         self._submit(persist, Applied((), board.marks), log.terms, founded, document)
 
     def write(self, persist: Persist | None, applied: Applied | None, done: Callable[[], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.write`."""
+        """See :meth:`bulletin.core.store.port.Store.write`."""
         assert self._tail is not None, "the server is empty, or other tables are being put in place"
         runs = () if persist is None else self._tail.persist(persist)
         if applied is not None:
@@ -328,7 +330,7 @@ class SqliteStore:
         done()
 
     def page(self, query: PageQuery, done: Callable[[Page], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.page`."""
+        """See :meth:`bulletin.core.store.port.Store.page`."""
         assert self._reader is not None
         names = (
             [query.stream] if query.partner is None else [side.inbox for side in conversation_sides(query)]
@@ -337,25 +339,25 @@ class SqliteStore:
         self._reader.submit(partial(read_page, located=Located(query, numbers)), done)
 
     def fetch(self, fetch: Fetch, done: Callable[[Sequence[Entry]], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.fetch`."""
+        """See :meth:`bulletin.core.store.port.Store.fetch`."""
         assert self._reader is not None
         assert self._identity is not None, "the server is empty"
         self._reader.submit(partial(read_entries, identity=self._identity, fetch=fetch), done)
 
     def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.remember`."""
+        """See :meth:`bulletin.core.store.port.Store.remember`."""
         assert self._reader is not None
         path = self._directory.learnt
         self._reader.submit(lambda _: write_learnt(path, learnt, self._files), done)
 
     def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.give`."""
+        """See :meth:`bulletin.core.store.port.Store.give`."""
         assert self._reader is not None
         giver = self._reader.giver
         self._reader.submit(lambda connection: giver.give(connection, ask), lambda given: done(*given))
 
     def take(self, body: bytes | None, done: Callable[[Taken], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.take`."""
+        """See :meth:`bulletin.core.store.port.Store.take`."""
         assert self._writer is not None
         weight = 0 if body is None else len(body)
         self._backlog += weight
@@ -364,7 +366,7 @@ class SqliteStore:
         )
 
     def install(self, done: Callable[[Restored, RestoredBoard], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.install`."""
+        """See :meth:`bulletin.core.store.port.Store.install`."""
         assert self._writer is not None
         self._tail = None
         self._writer.do(Job(self._install, partial(self._installed, done)))
@@ -390,7 +392,7 @@ class SqliteStore:
         done(node, board)
 
     def close(self, done: Callable[[], None]) -> None:
-        """See :meth:`bulletin.storage.store.Store.close`."""
+        """See :meth:`bulletin.core.store.port.Store.close`."""
         if self._reader is None or self._writer is None:
             self._call_from_thread(done)
             return

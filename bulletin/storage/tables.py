@@ -11,8 +11,8 @@ from bulletin.core.board.outcome import Marks, RestoredBoard
 from bulletin.core.log.entry import NO_ANCHOR, Anchor, Entry, LogIdentity, intact
 from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
 from bulletin.core.raft.ready import HardState, Restored
-from bulletin.storage.hard_state import HardRecord
-from bulletin.storage.records import (
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.records import (
     Damaged,
     decode_anchor,
     decode_correspondent,

@@ -22,7 +22,7 @@ nothing waits; those transactions are not synced.  SQLite uses the room again.
 
 **Tables of another server** are taken in and put in place here too, each in its place in the queue.
 
-**Bounds.**  The queue holds what the node has under way; see :attr:`bulletin.storage.store.Store.backlog`.  A batch
+**Bounds.**  The queue holds what the node has under way; see :attr:`bulletin.core.store.port.Store.backlog`.  A batch
 takes at most :data:`BATCH_BYTES` of it (and at least one write).
 """
 
@@ -34,14 +34,16 @@ import apsw
 import attrs
 
 from bulletin.core.limits import MIB
-from bulletin.storage.batch import Batch, Write, next_record
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.port import CallFromThread, Failed, StoreError, damaged_sentence
+from bulletin.core.store.records import Damaged
+from bulletin.core.store.writes import Write, next_record
+from bulletin.storage.batch import Batch
 from bulletin.storage.database import seal_hard
-from bulletin.storage.hard_state import HardRecord, HardStateFile
-from bulletin.storage.records import Damaged
+from bulletin.storage.hard_state import HardStateFile
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.server_directory import ServerDirectory, is_full
 from bulletin.storage.shelf import SWEEP_ROWS, Incoming, sweep
-from bulletin.storage.store import CallFromThread, Failed, StoreError, damaged_sentence
 from bulletin.storage.tables import read_anchor, read_correspondents
 
 BATCH_BYTES: Final = 16 * MIB

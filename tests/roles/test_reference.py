@@ -11,6 +11,7 @@ from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.reference.ranks import Record
+from bulletin.core.store.port import StoreError
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import (
     Addressed,
@@ -25,7 +26,6 @@ from bulletin.roles import ending
 from bulletin.roles.reference import SENTENCES_A_MINUTE, Options, Reference
 from bulletin.roles.role import StartError
 from bulletin.storage.ranks import FILE_NAME, RankStore
-from bulletin.storage.store import StoreError
 from bulletin.transport.traffic import Counters, Outcome
 
 

@@ -4,14 +4,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks import berkeley, corrected, round_trip
 from bulletin.core.reference import rounds
-from tests.simulation.clocks import World, campaign
+from bulletin.simulation.clocks import World, campaign
 
 SECONDS = 60.0
 
 
 class ClockTests(SynchronousTestCase):
     def test_times_are_within_their_bounds_and_clocks_in_step(self):
-        """If a seed fails: ``python -m tests.simulation.clocks --seeds N:N+1``."""
+        """If a seed fails: ``python -m bulletin.simulation.clocks --seeds N:N+1``."""
         worlds = list(campaign(range(4), 2 * SECONDS))
         self.assertTrue(any(world.options.lies for world in worlds))
         self.assertTrue(any(world.counts["outages"] for world in worlds))

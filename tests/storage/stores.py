@@ -5,10 +5,10 @@ from pathlib import Path
 
 import attrs
 
+from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 from bulletin.storage import database
 from bulletin.storage.files import SystemFiles
 from bulletin.storage.machine import Machine
-from bulletin.storage.memory_store import MemoryDisk, MemoryStore
 from bulletin.storage.server_directory import DATABASE, HARD_STATE
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
 from tests.storage.power import HastyFiles

@@ -10,7 +10,7 @@ from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import RestoredBoard, StreamKind
 from bulletin.core.log.entry import NO_HASH
 from bulletin.core.raft.ready import Fetch, HardState
-from bulletin.storage.store import StoreBusy
+from bulletin.core.store.port import StoreBusy
 from tests.storage.scribe import Scribe, document
 from tests.storage.stores import MemoryHarness, SqliteHarness
 

@@ -12,10 +12,10 @@ from bulletin.core.board.board import Board
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.raft.ready import Fetch, HardState
+from bulletin.core.store.port import StoreError
 from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
-from bulletin.storage.store import StoreError
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.store.port import StoreBusy, StoreError
 from bulletin.storage.directory import DirectoryLock
-from bulletin.storage.store import StoreBusy, StoreError
 
 HOLDER = """
 import sys

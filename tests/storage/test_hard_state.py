@@ -5,13 +5,8 @@ from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.log.entry import NO_HASH
-from bulletin.storage.hard_state import (
-    SLOT_BYTES,
-    HardRecord,
-    HardStateFile,
-    decode_slot,
-    encode_slot,
-)
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile, decode_slot, encode_slot
 
 RECORD = HardRecord(b"member--16-bytes", b"cluster-16-bytes", 7, 3, 5, b"another-16-bytes", 41, b"h" * 32)
 HASHES = st.binary(min_size=32, max_size=32)

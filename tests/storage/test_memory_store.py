@@ -2,8 +2,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
-from bulletin.storage.memory_store import MemoryDisk, MemoryStore
-from bulletin.storage.store import StoreFull
+from bulletin.core.store.port import StoreFull
+from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 from tests.storage.scribe import Scribe, document
 from tests.storage.stores import MemoryHarness
 

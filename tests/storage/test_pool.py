@@ -6,12 +6,13 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.log.entry import NO_HASH
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.port import StoreError
 from bulletin.storage import pool as pool_module
 from bulletin.storage.directory import DirectoryLock
-from bulletin.storage.hard_state import HardRecord, HardStateFile
+from bulletin.storage.hard_state import HardStateFile
 from bulletin.storage.pool import take_place
 from bulletin.storage.server_directory import DATABASE, HARD_STATE
-from bulletin.storage.store import StoreError
 
 
 def take_and_tell(path, start, told, end):

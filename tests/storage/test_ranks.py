@@ -6,8 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.reference.ranks import Record
+from bulletin.core.store.port import StoreBusy, StoreError
 from bulletin.storage.ranks import FILE_NAME, RankStore
-from bulletin.storage.store import StoreBusy, StoreError
 
 CLUSTER = bytes(range(16))
 DOCUMENT = FoundingDocument(CLUSTER, (Member(bytes(16), "a", "tcp://a:1", 1),)).encode()

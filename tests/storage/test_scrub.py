@@ -4,8 +4,8 @@ from pathlib import Path
 import apsw
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.store.records import Damaged
 from bulletin.storage import database, scrub
-from bulletin.storage.records import Damaged
 from bulletin.storage.scrub import Scrubber
 from tests.storage.stores import SqliteHarness
 

@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.log.entry import Anchor
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch
+from bulletin.core.store.port import StoreBusy, StoreError
 from bulletin.storage.database import check_structure, open_writer
 from bulletin.storage.hard_state import HardStateFile
-from bulletin.storage.store import StoreBusy, StoreError
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 

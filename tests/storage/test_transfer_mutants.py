@@ -4,10 +4,10 @@ import unittest
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.store.intake import Intake
+from bulletin.simulation.log.mutants import Mutant
 from bulletin.storage.giver import Giver
-from bulletin.storage.intake import Intake
 from bulletin.storage.shelf import Incoming
-from tests.simulation.mutants import Mutant
 from tests.storage import test_transfer
 
 MUTANTS = {

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
+from bulletin.core.store.port import StoreError, StoreFull
 from bulletin.storage.files import SystemFiles
-from bulletin.storage.store import StoreError, StoreFull
 from tests.storage import power
 from tests.storage.stores import SqliteHarness
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bulletin.core.limits import MEMBERS_MAX
 from bulletin.core.raft.config import Config
+from bulletin.core.store.port import StoreError
 from bulletin.roles.options import (
     CLOCK_DRIFT,
     CLOCK_OFFSET,
@@ -43,7 +44,6 @@ from bulletin.roles.options import (
 from bulletin.roles.server.own_address import AUTO, own_endpoint
 from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.pool import Place, take_place
-from bulletin.storage.store import StoreError
 from bulletin.transport.endpoints import is_wildcard, parse_endpoint
 
 if TYPE_CHECKING:

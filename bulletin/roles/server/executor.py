@@ -19,10 +19,10 @@ from bulletin.core.log.entry import Entry
 from bulletin.core.raft.ready import Give, Restored, Taken
 from bulletin.core.server.replica import Replica
 from bulletin.core.server.work import StoreWrite, Work
+from bulletin.core.store.port import BACKLOG_BYTES_MAX, Store
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import BrokerHeartbeat, Requests
 from bulletin.roles.harmless import harmless
-from bulletin.storage.store import BACKLOG_BYTES_MAX, Store
 
 if TYPE_CHECKING:
     from bulletin.core.clocks.instant import Instant

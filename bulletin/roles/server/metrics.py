@@ -11,8 +11,8 @@ from bulletin.web.metrics import Sample, counter, gauge
 
 if TYPE_CHECKING:
     from bulletin.core.server.status import ClockStatus, ServerStatus
+    from bulletin.core.store.port import Store
     from bulletin.roles.server.executor import DiskCounters, Malformed
-    from bulletin.storage.store import Store
 
 
 def samples_of(

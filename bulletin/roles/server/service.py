@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from bulletin.core.raft.config import Config
 from bulletin.core.server.replica import Replica, Settings
+from bulletin.core.store.port import Failed, Opened, Store, StoreError, StoreFull
 from bulletin.roles import ending
 from bulletin.roles.role import Role, StartError
 from bulletin.roles.server.executor import Executor
@@ -20,7 +21,6 @@ from bulletin.roles.server.links import Links
 from bulletin.roles.server.metrics import samples_of
 from bulletin.storage.server_directory import opening_seconds
 from bulletin.storage.sqlite_store import SqliteStore
-from bulletin.storage.store import Failed, Opened, Store, StoreError, StoreFull
 from bulletin.transport.endpoints import with_port
 from bulletin.web.health import Health
 from bulletin.web.metrics import Sample, gauge

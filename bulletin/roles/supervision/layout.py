@@ -10,8 +10,8 @@ from typing import Final
 
 import attrs
 
+from bulletin.core.store.port import StoreError
 from bulletin.storage.files import replace_durably
-from bulletin.storage.store import StoreError
 
 HOST: Final = "127.0.0.1"
 EVERYWHERE: Final = "*"

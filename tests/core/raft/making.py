@@ -9,7 +9,7 @@ from bulletin.core.raft.config import Config
 from bulletin.core.raft.log import RaftLog
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ready import HardState, Persist, Ready, Restored
-from tests.simulation.cluster import found
+from bulletin.simulation.log.cluster import found
 
 THREE = found(3)
 ONE = found(1)

@@ -72,8 +72,8 @@ from bulletin.core.raft.messages import (
 )
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ready import Fetch, HardState, Persist
-from tests.simulation.cluster import found
-from tests.simulation.disk import SimulatedDisk
+from bulletin.simulation.log.cluster import found
+from bulletin.simulation.log.disk import SimulatedDisk
 
 STEP_SECONDS = 0.05
 TRIFLE_SECONDS = 1e-9

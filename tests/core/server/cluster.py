@@ -20,7 +20,7 @@ from bulletin.core.reference.ranks import Record
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.core.server.work import PageRead, StoreWrite, Work
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
-from bulletin.storage.memory_store import MemoryDisk, MemoryStore
+from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 
 TICK = 0.02
 WALL = 1_700_000_000.0

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.log.founding import FoundingDocument, Member
+from bulletin.core.store.port import StoreError, StoreFull
 from bulletin.core.wire import (
     broker as broker_wire,
     peers as peer_wire,
@@ -34,8 +35,7 @@ from bulletin.core.wire.reference import (
 from bulletin.roles import ending
 from bulletin.roles.role import StartError
 from bulletin.roles.server.service import TICK_SECONDS, Server, Wiring
-from bulletin.storage.memory_store import MemoryDisk, MemoryStore
-from bulletin.storage.store import StoreError, StoreFull
+from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 from tests.roles.server.memory_sockets import Sockets
 
 BROKER, PROXY, REFERENCE = "tcp://127.0.0.1:5556", "tcp://127.0.0.1:5557", "tcp://127.0.0.1:5560"

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.store.port import StoreError
 from bulletin.roles.supervision.layout import (
     REMEMBERED,
     Founded,
@@ -11,7 +12,6 @@ from bulletin.roles.supervision.layout import (
     remember,
     typed_command,
 )
-from bulletin.storage.store import StoreError
 
 
 class LayoutTests(SynchronousTestCase):

@@ -1,0 +1,120 @@
+"""What a start believes: the database's hard state held against that of the file beside it.
+
+::
+
+    file's commit      means                                          the server
+    one behind, same   nothing, or a power cut between the two syncs  goes on
+    ahead              the database has lost synced commits           takes term and vote from the newer, and does not
+    no good slot       what was lost, if anything, is unknown         vote, campaign or count until a leader's committed
+                                                                      log is past what it may have acknowledged
+    further behind     writes to the file were lost                   goes on: the database is the newer, but says so
+    another server     files of two servers, put together by hand     refuses to start
+
+The only server of a cluster has nobody who could bring anything back, and would wait for ever.  Where the file is
+ahead, it refuses to start, since a copy may be at hand that has more.  Where there is no file, it goes on with the only
+copy there is, and says so; hence an operator who removes the file has decided to go on without what was lost.
+
+The mark that data was lost is itself part of the hard state: a second start before the server has caught up must
+know it too.
+"""
+
+import attrs
+
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.port import StoreError
+
+
+@attrs.frozen
+class Verdict:
+    """What to go on with.
+
+    :param record: of this start, its incarnation and its commit raised; to be stored in both places before anything
+        else is done.
+    :param notes: what an operator should know, one sentence each.
+    """
+
+    record: HardRecord
+    notes: tuple[str, ...]
+
+
+def judge(
+    database: HardRecord, file: HardRecord | None, bad_slots: int, place: str, *, alone: bool = False
+) -> Verdict:
+    """Compare the two, and raise the incarnation.
+
+    :param database: the database's record, whose last index and hash were found to be those of its log.
+    :param file: the newest good record of the file, or None where there is none.
+    :param bad_slots: slots of the file that are damaged (or torn by a power cut).
+    :param place: the directory, for sentences.
+    :param alone: the server is the only one of its cluster.
+    :raises StoreError: the two are not of one server, or the whole log is gone, or what was lost is nowhere else.
+    """
+    if file is not None:
+        _same_server(database, file, place)
+    notes = []
+    trusted_from = database.trusted_from
+    newest = database
+    if file is None:
+        notes.append(_without_file(place, alone=alone))
+        trusted_from = max(trusted_from, database.last_index + 1)
+    elif file.commit > database.commit:
+        lost = f"The database in {place} has lost its last {file.commit - database.commit} synced commits"
+        if alone:
+            raise StoreError(
+                f"{lost}, and the cluster has no other server: put back a copy of the directory that has them, or remove "
+                "the hard-state file to go on without them."
+            )
+        notes.append(f"{lost}; the server does not vote until it has caught up from the others.")
+        trusted_from = max(trusted_from, file.trusted_from, file.last_index, database.last_index + 1)
+        newest = file
+    elif file.commit == database.commit and file != database:
+        raise StoreError(
+            f"The database and the hard-state file in {place} contradict each other. {_advice(place)}"
+        )
+    elif file.commit < database.commit - 1 - bad_slots:
+        notes.append(f"The hard-state file in {place} is older than the database: its disk loses writes.")
+    elif bad_slots:
+        notes.append(f"A damaged or torn slot of the hard-state file in {place} was left unused.")
+    records = (database,) if file is None else (database, file)
+    voter = max(records, key=lambda record: (record.term, record.vote is not None, record.commit))
+    record = attrs.evolve(
+        database,
+        commit=newest.commit + 1,
+        incarnation=max(record.incarnation for record in records) + 1,
+        term=voter.term,
+        vote=voter.vote,
+        trusted_from=trusted_from if database.cluster and not alone else 0,
+    )
+    return Verdict(record, tuple(notes) if database.cluster else ())
+
+
+def _without_file(place: str, *, alone: bool) -> str:
+    lost = f"The hard-state file in {place} has no readable record"
+    if alone:
+        return (
+            f"{lost}, and the cluster has no other server: the database is the only copy there is, the server goes on with "
+            "it, and what it may have lost at its end is gone."
+        )
+    return f"{lost}; the server waits for the others."
+
+
+def _same_server(database: HardRecord, file: HardRecord, place: str) -> None:
+    if file.member != database.member:
+        raise StoreError(
+            f"The database and the hard-state file in {place} are of two different servers: "
+            "put back the files that belong together."
+        )
+    if file.cluster and database.cluster and file.cluster != database.cluster:
+        raise StoreError(
+            f"The database and the hard-state file in {place} are of two different clusters: "
+            "put back the files that belong together."
+        )
+    if file.cluster and not database.cluster:
+        raise StoreError(f"The database in {place} has lost everything that it held. {_advice(place)}")
+
+
+def _advice(place: str) -> str:
+    return (
+        f"Put {place} aside and start the server with an empty directory: it is then a new member, and the other "
+        "servers hold the board."
+    )

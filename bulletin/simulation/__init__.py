@@ -1,0 +1,16 @@
+"""The board in one process and one thread, driven by one seed: the same seed is the same run, event by event.
+
+::
+
+    time           simulated time: a heap of events
+    network        messages delayed, lost, doubled, reordered, cut off
+    memory_store   the real store's twin: what is written, and what of it survives a power cut
+    checkers/      what must hold, one promise a file, checked after every event
+    violation      a broken promise, by its name
+    log/           the log tier: nodes, their disks, a digest for a board; fast
+    clocks         the physical clocks, in a world of their own
+
+Nothing that is simulated is a copy: what runs here is the shipped core, and around it there is nothing but time, network
+and disks that are worse than real ones.  Hence this imports the core alone, and stands beside the roles, which put sockets,
+disks and timers around the same core.
+"""

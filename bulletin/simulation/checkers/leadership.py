@@ -1,0 +1,56 @@
+"""S1: one leader a term.  S2: a leader only appends.  S10: terms, votes and incarnations on a disk never go back."""
+
+from bulletin.core.raft.invariants import Observation, check_basic, check_delta
+from bulletin.core.raft.node import Node
+from bulletin.simulation.checkers import CheckedCluster, CheckedServer, Checker
+
+
+class Leadership(Checker):
+    """Looks at each state of a node, and at its disk."""
+
+    def __init__(self, cluster: CheckedCluster) -> None:
+        super().__init__(cluster)
+        self.leaders: dict[int, int] = {}
+        self._before: dict[int, tuple[int, Observation]] = {}
+        self._durable: dict[tuple[int, int], tuple[int, bytes | None, int]] = {}
+
+    def changed(self, server: CheckedServer) -> None:
+        node = server.node
+        check_basic(node)
+        self._check_bounds(node)
+        after = Observation.of(node)
+        life, before = self._before.get(server.number, (0, after))
+        if life == server.life:
+            check_delta(node, before, after)
+        self._before[server.number] = (server.life, after)
+        if node.leads:
+            assert self.leaders.setdefault(after.term, server.number) == server.number, (
+                f"S1: two leaders in term {after.term}"
+            )
+        self._check_disk(server)
+
+    def _check_bounds(self, node: Node) -> None:
+        """S13: what is in the tables leaves the log, but for what is retained (and more while a follower needs it)."""
+        log, config = node._state.log, node._state.config
+        written = min(node._state.applied, log.synced)
+        kept = written - log.anchor.index
+        steps = max(1, config.retained_entries // 8)
+        most = 2 * max(config.retained_entries, config.held_entries) + steps
+        # What was there at a start goes together with the first entry whose hash is known.
+        first = log._milestones[0].anchor.index if log._milestones else 0
+        assert kept <= most or written < first <= written + steps, (
+            f"S13: {kept} applied entries are in the log"
+        )
+
+    def started(self, server: CheckedServer) -> None:
+        self._check_disk(server)
+
+    def _check_disk(self, server: CheckedServer) -> None:
+        content = server.disk.durable
+        disk = server.number, server.disk.amnesias
+        term, vote, incarnation = self._durable.get(disk, (0, None, 0))
+        hard = content.hard_state
+        assert hard.term >= term, "S10: the term on a disk fell"
+        assert hard.term > term or vote in (None, hard.vote), "S10: the vote on a disk changed within a term"
+        assert content.incarnation >= incarnation, "S10: the incarnation on a disk fell"
+        self._durable[disk] = (hard.term, hard.vote, content.incarnation)

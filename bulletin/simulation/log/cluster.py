@@ -1,0 +1,234 @@
+"""A run: a cluster under faults, then healed, then asked to show that it works."""
+
+import hashlib
+from collections import Counter
+from random import Random
+from typing import Final
+
+from bulletin.core.log.founding import FoundingDocument, Member
+from bulletin.core.log.port import LogEvent
+from bulletin.core.raft.messages import Message
+from bulletin.core.raft.ready import Ready
+from bulletin.simulation.checkers import Checker, Truth
+from bulletin.simulation.checkers.durability import Durability
+from bulletin.simulation.checkers.leadership import Leadership
+from bulletin.simulation.checkers.log import Log
+from bulletin.simulation.checkers.lookahead import Lookahead
+from bulletin.simulation.log.answers import Answers
+from bulletin.simulation.log.faults import Faults, Options
+from bulletin.simulation.log.server import Server
+from bulletin.simulation.log.workload import Workload
+from bulletin.simulation.network import Network
+from bulletin.simulation.time import SimulatedTime
+from bulletin.simulation.violation import Violation
+
+CHECKERS: Final = (Leadership, Log, Durability, Lookahead)
+TIMEOUTS_TO_HEAL = 10
+TIMEOUTS_OF_CALM = 5
+PROBE_SECONDS = 2.5
+"""Within its deadline, a probe survives that a straggler deposes the leader."""
+
+
+def found(servers: int) -> FoundingDocument:
+    """A document for so many servers; ranks rise with the numbers."""
+    members = tuple(
+        Member(bytes([place + 1]) * 16, f"s{place}", f"tcp://127.0.0.1:{place + 1}", place + 1)
+        for place in range(servers)
+    )
+    return FoundingDocument(b"c" * 16, members)
+
+
+class Cluster:
+    """Everything of one run.
+
+    :param seed: decides all that happens.
+    :param options: in place of what the seed would draw.
+    :param trace: whether to keep a hash over all events, to compare two runs.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        options: Options | None = None,
+        *,
+        trace: bool = False,
+    ) -> None:
+        draw = Random(seed)
+        self.options = options or Options.draw(seed)
+        self.time = SimulatedTime()
+        self.counts: Counter[str] = Counter()
+        self.document = found(self.options.servers)
+        self.truth = Truth(self.document)
+        self.network = Network(self.time, Random(draw.random()), self._deliver)
+        self.servers = [
+            Server(
+                number,
+                self.document,
+                self.options.config,
+                self.time,
+                Random(draw.random()),
+                self._turned,
+                self._changed,
+                self._installed,
+                self.truth,
+            )
+            for number in range(self.options.servers)
+        ]
+        self.by_member = {server.member: server for server in self.servers}
+        self._digest = hashlib.sha256() if trace else None
+        self.faults = Faults(self, Random(draw.random()))
+        self.workload = Workload(self, Random(draw.random()), self.options.clients)
+        self.checkers: list[Checker] = [checker(self) for checker in CHECKERS]
+        self.checkers.append(Answers(self, self.workload))
+
+    @property
+    def trace(self) -> str:
+        """A hash over all that happened; the run must have been told to keep it."""
+        assert self._digest is not None
+        return self._digest.hexdigest()
+
+    # --- phases ---
+
+    def run(self) -> None:
+        """Both phases.
+
+        :raises Violation: a promise is broken.
+        """
+        try:
+            self._run()
+        except Violation:
+            raise
+        except AssertionError as error:
+            raise Violation.of(error) from error
+
+    def _run(self) -> None:
+        for server in self.servers:
+            self.start(server)
+        self.time.run_until(self.options.seconds)
+        self.heal()
+        for checker in self.checkers:
+            checker.ended()
+        self._count()
+
+    def heal(self) -> None:
+        """Faults end; then a leader must be there, a probe must commit, all must agree, and nothing must change.
+
+        What was delayed before arrives all the same, and who stands still goes on as late as it would have; only
+        then is the weather calm.
+        """
+        self.faults.stop()
+        paused = max(server.paused_until for server in self.servers)
+        stragglers = max(self.network.latest_arrival, paused)
+        self.workload.stop()
+        self.network.heal()
+        config = self.options.config
+        timeout = config.election_seconds_min + config.election_seconds_spread
+        for server in self.servers:
+            server.stalled_until, server.sync_delay_max = 0.0, 0.004
+            if server.port is None:
+                self.start(server)
+        limit = self.time.now + TIMEOUTS_TO_HEAL * timeout
+        while self.time.now < limit and not self._settled():
+            self.time.run_until(self.time.now + timeout / 10)
+        leader = self.leader()
+        assert leader is not None, "L1: no leader after the healing"
+        probe = self.workload.propose(leader, client=0)
+        patience = self.time.now + PROBE_SECONDS
+        while self.time.now < patience and probe not in self.workload.acknowledged:
+            self.time.run_until(self.time.now + timeout / 10)
+        assert probe in self.workload.acknowledged, "L1: a probe is not committed after the healing"
+        while self.time.now < stragglers or not self._settled():
+            assert self.time.now < max(limit, stragglers) + timeout, "L1: the servers do not come to agree"
+            self.time.run_until(self.time.now + timeout / 10)
+        leader = self.leader()
+        assert leader is not None, "L2: the leader is gone in calm weather"
+        term = leader.node.status().term
+        self.time.run_until(self.time.now + TIMEOUTS_OF_CALM * timeout)
+        assert self.leader() is leader, "L2: the leader changed in calm weather"
+        assert leader.node.status().term == term, "L2: the term changed in calm weather"
+        assert len({server.digest for server in self.servers}) == 1, "L1: the servers do not agree"
+
+    def _settled(self) -> bool:
+        """Whether a leader has proved itself, and all others follow it and have what it has."""
+        leader = self.leader()
+        if leader is None:
+            return False
+        status = leader.node.status()
+        return status.proven and all(
+            server.node.leadership == (status.term, leader.member)
+            and server.applied == server.node.status().synced == status.last_index
+            for server in self.servers
+        )
+
+    def leader(self) -> Server | None:
+        """The leader of the highest term, if there is one."""
+        leading = [server for server in self.servers if server.port is not None and server.node.leads]
+        return max(leading, key=lambda server: server.node.leadership[0], default=None)
+
+    # --- events ---
+
+    def start(self, server: Server) -> None:
+        """A server starts on its disk."""
+        server.start()
+        for checker in self.checkers:
+            checker.started(server)
+
+    def crash(self, server: Server) -> None:
+        """A server loses its process and what was not synced."""
+        self._keep_counters(server)
+        server.crash()
+        self.workload.crashed(server.number)
+
+    def poke(self, server: Server) -> None:
+        """Something was asked of a server by its own clients."""
+        server.turn_soon()
+
+    def note(self, what: str, times: int = 1) -> None:
+        """Something happened that a campaign should have seen."""
+        self.counts[what] += times
+
+    def _deliver(self, sender: int, recipient: int, message: Message) -> None:
+        self._record("deliver", sender, recipient, message)
+        self.servers[recipient].receive(self.servers[sender].member, message)
+
+    def _installed(self, server: Server) -> None:
+        """The tables of another stand on a server's disk: whoever waited at it never knows, and it starts on them."""
+        self._keep_counters(server)
+        self.note("installed")
+        server.retire()
+        self.workload.crashed(server.number)
+        self.start(server)
+
+    def _changed(self, server: Server) -> None:
+        if server.node._closed:
+            return  # its log is no longer that on its disk
+        for checker in self.checkers:
+            checker.changed(server)
+
+    def _turned(self, server: Server, ready: Ready, events: list[LogEvent]) -> None:
+        self._record("turn", server.number, ready, events)
+        for checker in self.checkers:
+            checker.turned(server, ready, events)
+        for member, message in ready.messages:
+            recipient = self.by_member[member].number
+            for checker in self.checkers:
+                checker.sent(server, recipient, message)
+            self.network.send(server.number, recipient, message)
+
+    def _record(self, *what: object) -> None:
+        if self._digest is not None:
+            self._digest.update(repr((self.time.now, what)).encode())
+
+    def _keep_counters(self, server: Server) -> None:
+        for name, count in server.node.counters.values():
+            self.counts[name] += count
+
+    def _count(self) -> None:
+        for server in self.servers:
+            self._keep_counters(server)
+            self.counts["snapshots_resumed"] += server.resumed
+        self.counts["acknowledged"] += len(self.workload.acknowledged)
+        self.counts["barriers_passed"] += self.workload.barriers_passed
+        self.counts["unknown"] += self.workload.unknown
+        self.counts["refused"] += len(self.workload.refused)
+        self.counts["messages_lost"] += self.network.lost

@@ -1,0 +1,282 @@
+"""What goes wrong in a run: drawn from the seed, printed beside it, struck at random moments, ended by the healing."""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+import attrs
+
+from bulletin.core.raft.config import Config
+from bulletin.simulation.network import Weather
+
+if TYPE_CHECKING:
+    from bulletin.simulation.log.cluster import Cluster
+    from bulletin.simulation.log.server import Server
+
+KINDS = (
+    "crash",
+    "crash_all",
+    "split",
+    "isolate",
+    "one_way",
+    "loss",
+    "duplication",
+    "straggling",
+    "slow_network",
+    "slow_disk",
+    "stalled_disk",
+    "pause",
+    "transfer",
+    "lost_tail",
+    "clock_rates",
+)
+
+_NOT_TURBULENT = ("lost_tail", "clock_rates", "stalled_disk")
+
+
+@attrs.frozen
+class Options:
+    """How a run is set up.
+
+    :param servers: how many.
+    :param faults: mean seconds between two strikes, by kind.
+    :param seconds: how long the faults last.
+    :param clients: how many propose and pass barriers at the same time.
+    """
+
+    servers: int
+    faults: tuple[tuple[str, float], ...]
+    seconds: float
+    clients: int
+    config: Config
+
+    @classmethod
+    def draw(cls, seed: int) -> "Options":
+        """A random subset of the kinds; none at all in a quarter of the seeds."""
+        rng = Random(seed)
+        kinds: list[str] = []
+        if rng.random() >= 0.25:
+            kinds = [kind for kind in KINDS if rng.random() < 0.35]
+        return cls(
+            servers=rng.choice((1, 2, 3, 3, 3, 3, 4, 5, 5, 7)),
+            faults=tuple((kind, rng.choice((0.3, 1.0, 3.0))) for kind in kinds),
+            seconds=rng.uniform(4.0, 9.0),
+            clients=rng.choice((1, 3, 8)),
+            config=draw_config(rng),
+        )._with_short_logs()
+
+    def _with_short_logs(self) -> "Options":
+        """Mostly so short that who is away for a moment needs tables; drawn from what was drawn before."""
+        rng = Random(repr(self))
+        config = attrs.evolve(
+            self.config,
+            retained_entries=rng.choice((1, 2, 8, 30, 65_536)),
+            retained_bytes=rng.choice((1, 2000, 2**26, 2**26)),
+            held_entries=rng.choice((1, 10, 2**20)),
+        )
+        return attrs.evolve(self, config=config)
+
+    @classmethod
+    def whole_log(cls, seed: int) -> "Options":
+        """What the seed draws, with logs that are never trimmed."""
+        options = cls.draw(seed)
+        config = attrs.evolve(options.config, retained_entries=65_536, retained_bytes=2**26)
+        return attrs.evolve(options, config=config)
+
+    @classmethod
+    def turbulent(cls, seed: int) -> "Options":
+        """Short and wild: many faults at once, and elections so often that rare interleavings are less so."""
+        rng = Random(seed)
+        kinds = [kind for kind in KINDS if kind not in _NOT_TURBULENT and rng.random() < 0.6]
+        return cls(
+            servers=rng.choice((3, 3, 4, 5)),
+            faults=tuple((kind, rng.choice((0.3, 0.6))) for kind in kinds),
+            seconds=3.0,
+            clients=rng.choice((1, 3)),
+            config=Config(
+                heartbeat_seconds=0.05,
+                election_seconds_min=0.2,
+                election_seconds_spread=rng.choice((0.02, 0.1)),
+            ),
+        )
+
+    @classmethod
+    def trimmed(cls, seed: int) -> "Options":
+        """As turbulent, with logs so short that whoever is away for a moment needs tables."""
+        options, rng = cls.turbulent(seed), Random(-seed)
+        config = attrs.evolve(
+            options.config,
+            retained_entries=rng.choice((1, 4)),
+            held_entries=rng.choice((1, 8, 100)),
+            memory_bytes_kept=rng.choice((0, 2**20)),
+        )
+        return attrs.evolve(options, config=config)
+
+    @classmethod
+    def forgetful(cls, seed: int) -> "Options":
+        """What the seed draws with five servers, and one disk that loses its end and does not know how much."""
+        options = cls.draw(seed)
+        faults = [(kind, mean) for kind, mean in options.faults if kind != "lost_tail"]
+        return attrs.evolve(options, servers=5, faults=(*faults, ("amnesia", 1.0)))
+
+    def __str__(self) -> str:
+        faults = " ".join(f"{kind}/{mean}s" for kind, mean in self.faults) or "none"
+        return f"{self.servers} servers, {self.clients} clients, {self.seconds:.1f} s, faults: {faults}"
+
+
+def draw_config(rng: Random) -> Config:
+    """Mostly as in production; sometimes with windows and memory so small that every bound is met."""
+    if rng.random() < 0.5:
+        return Config()
+    return Config(
+        election_seconds_spread=rng.choice((0.1, 0.5, 1.0)),
+        append_bytes_max=rng.choice((1, 100, 2**20)),
+        inflight_messages_max=rng.choice((1, 3, 64)),
+        inflight_bytes_max=rng.choice((1, 300, 2**20)),
+        uncommitted_bytes_max=rng.choice((400, 5000, 2**24)),
+        entry_bytes_max=rng.choice((1, 200, 2**20)),
+        gather_bytes_max=rng.choice((1, 2**18)),
+        gather_seconds_max=rng.choice((0.0, 0.02)),
+        unapplied_bytes_max=rng.choice((5000, 2**23)),
+        memory_bytes_kept=rng.choice((0, 100, 2**23)),
+        reads_max=rng.choice((2, 4096)),
+    )
+
+
+class Faults:
+    """Strikes while the first phase lasts."""
+
+    def __init__(self, cluster: "Cluster", rng: Random) -> None:
+        self._cluster = cluster
+        self._rng = rng
+        self._over = False
+        for kind, mean in cluster.options.faults:
+            if kind == "clock_rates":
+                for server in cluster.servers:
+                    server.rate = rng.uniform(0.9, 1.1)
+            else:
+                self._schedule(kind, mean)
+
+    def stop(self) -> None:
+        """Strike no more."""
+        self._over = True
+
+    def _schedule(self, kind: str, mean: float) -> None:
+        def strike() -> None:
+            if not self._over:
+                getattr(self, f"_{kind}")()
+                self._cluster.note(kind)
+                self._schedule(kind, mean)
+
+        self._cluster.time.after(self._rng.expovariate(1 / mean), strike)
+
+    def _ending(self, action: Callable[[], object]) -> None:
+        """Undo a fault some time later, unless the healing did."""
+
+        def end() -> None:
+            if not self._over:
+                action()
+
+        self._cluster.time.after(self._rng.choice((0.05, 0.4, 1.0, 2.0)) * self._rng.random(), end)
+
+    def _victim(self) -> "Server":
+        return self._rng.choice(self._cluster.servers)
+
+    def _crash(self) -> None:
+        victim = self._victim()
+        if victim.port is not None:
+            self._cluster.crash(victim)
+            self._ending(partial(_start, victim))
+
+    def _crash_all(self) -> None:
+        if self._rng.random() < 0.3:
+            for victim in self._cluster.servers:
+                if victim.port is not None:
+                    self._cluster.crash(victim)
+                    self._ending(partial(_start, victim))
+
+    def _cut(self, pairs: set[tuple[int, int]]) -> None:
+        network = self._cluster.network
+        network.cut |= pairs
+        self._ending(lambda: network.cut.difference_update(pairs))
+
+    def _split(self) -> None:
+        numbers = [server.number for server in self._cluster.servers]
+        self._rng.shuffle(numbers)
+        size = self._rng.randint(0, len(numbers))
+        left, right = numbers[:size], numbers[size:]
+        self._cut({pair for a in left for b in right for pair in ((a, b), (b, a))})
+
+    def _isolate(self) -> None:
+        victim = self._victim().number
+        others = [server.number for server in self._cluster.servers if server.number != victim]
+        self._cut({pair for other in others for pair in ((victim, other), (other, victim))})
+
+    def _one_way(self) -> None:
+        sender, recipient = self._victim().number, self._victim().number
+        self._cut({(sender, recipient)})
+
+    def _weather(self, **changes: float) -> None:
+        network = self._cluster.network
+        network.weather = attrs.evolve(network.weather, **changes)
+        self._ending(lambda: setattr(network, "weather", Weather()))
+
+    def _loss(self) -> None:
+        self._weather(loss=self._rng.choice((0.02, 0.2, 0.5)))
+
+    def _duplication(self) -> None:
+        self._weather(duplication=self._rng.choice((0.05, 0.5)))
+
+    def _straggling(self) -> None:
+        self._weather(
+            straggling=self._rng.choice((0.05, 0.3)), straggling_delay_max=self._rng.choice((0.1, 2.0))
+        )
+
+    def _slow_network(self) -> None:
+        self._weather(delay_min=0.0, delay_max=self._rng.choice((0.05, 0.3)))
+
+    def _slow_disk(self) -> None:
+        victim = self._victim()
+        victim.sync_delay_max = self._rng.choice((0.03, 0.2))
+        self._ending(lambda: setattr(victim, "sync_delay_max", 0.004))
+
+    def _stalled_disk(self) -> None:
+        self._victim().stall_disk(self._rng.choice((0.3, 1.0, 2.0)) * self._rng.random())
+
+    def _pause(self) -> None:
+        self._victim().pause(self._rng.choice((0.1, 0.7, 2.0)) * self._rng.random())
+
+    def _transfer(self) -> None:
+        for server in self._cluster.servers:
+            if server.port is not None:
+                server.port.transfer(server.now())
+
+    def _lost_tail(self) -> None:
+        """One disk at a time: the others must still hold what was acknowledged."""
+        victim = self._victim()
+        servers = self._cluster.servers
+        if len(servers) < 3 or any(server.damaged for server in servers):
+            return
+        if victim.port is not None:
+            self._cluster.crash(victim)
+        last = victim.disk.durable.last_index
+        first = max(1, last - 5, victim.disk.durable.anchor.index)
+        if last > first:
+            victim.disk.lose_tail(self._rng.randint(first, last - 1))
+        self._ending(partial(_start, victim))
+
+    def _amnesia(self) -> None:
+        """One server in a run, though again and again: a peer may exclude it for good for what it has forgotten."""
+        servers = self._cluster.servers
+        victim = next((server for server in servers if server.disk.amnesias), None) or self._victim()
+        if victim.port is not None:
+            self._cluster.crash(victim)
+        if victim.disk.forget(self._rng.choice((1, 2, 8))):
+            self._cluster.note("disks_with_amnesia")
+        self._ending(partial(_start, victim))
+
+
+def _start(server: "Server") -> None:
+    if server.port is None:
+        server.start()

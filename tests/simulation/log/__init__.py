@@ -1,0 +1,1 @@
+"""The log tier's seeds and planted bugs."""

@@ -1,0 +1,106 @@
+"""Fixed seeds, every time; for more of them see ``__main__``."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.simulation.log.cluster import Cluster
+from bulletin.simulation.log.faults import Options
+
+SEEDS = (0, 3, 12, 21, 34, 50)
+REGRESSIONS = Path(__file__).parent / "regressions.txt"
+FORGETFUL_SEEDS = (1, 4, 9)
+SECONDS = 1.5
+"""How long faults last here; in campaigns it is longer."""
+
+
+def short(seed: int) -> Options:
+    """What the seed draws, cut short."""
+    return attrs.evolve(Options.draw(seed), seconds=SECONDS)
+
+
+def _test_of(seed: int, options: Options | None = None, why: str = ""):
+    def test(self) -> None:
+        cluster = Cluster(seed, options)
+        try:
+            cluster.run()
+        except Exception as error:
+            kinds = ("turbulent", "trimmed")
+            turbulent = "".join(f" --{kind}" for kind in kinds if options == getattr(Options, kind)(seed))
+            raise self.failureException(
+                f"{error!r}\nseed {seed} ({cluster.options})\n"
+                f"replay: python -m bulletin.simulation.log --seeds {seed}{turbulent}"
+            ) from error
+        self.assertGreater(len(cluster.workload.acknowledged), 0)
+
+    test.__doc__ = why or "Every promise holds under the faults of this seed."
+    return test
+
+
+class SeedTests(SynchronousTestCase):
+    """One test for each seed."""
+
+
+class ForgetfulTests(SynchronousTestCase):
+    """One disk of five loses its end and its hard-state file, again and again."""
+
+    def test_nothing_is_lost(self) -> None:
+        """Every promise holds; and the server comes to count again, where nobody has excluded it."""
+        again = 0
+        for seed in FORGETFUL_SEEDS:
+            cluster = Cluster(seed, attrs.evolve(Options.forgetful(seed), seconds=2 * SECONDS))
+            cluster.run()
+            self.assertGreater(cluster.counts["disks_with_amnesia"], 0, seed)
+            again += cluster.counts["trusted_again"]
+        self.assertGreater(again, 0)
+
+
+class RegressionTests(SynchronousTestCase):
+    """Seeds that failed once."""
+
+
+for _seed in SEEDS:
+    setattr(SeedTests, f"test_{_seed}", _test_of(_seed, short(_seed)))
+    setattr(SeedTests, f"test_turbulent_{_seed}", _test_of(_seed, Options.turbulent(_seed)))
+    setattr(SeedTests, f"test_trimmed_{_seed}", _test_of(_seed, Options.trimmed(_seed)))
+for _line in REGRESSIONS.read_text().splitlines():
+    if not _line.startswith("#"):
+        _number, _why = _line.split(maxsplit=1)
+        _seed_of = int(_number.lstrip("ts"))
+        _kinds = {"t": Options.turbulent, "s": Options.trimmed}
+        _turbulent = _kinds.get(_number[0], Options.whole_log)(_seed_of)
+        setattr(RegressionTests, f"test_{_number}", _test_of(_seed_of, _turbulent, _why))
+
+
+class DeterminismTests(SynchronousTestCase):
+    def trace(self, seed: int) -> str:
+        cluster = Cluster(seed, short(seed), trace=True)
+        cluster.run()
+        return cluster.trace
+
+    def test_twice(self) -> None:
+        """The same seed is the same run, event by event; another seed is another."""
+        self.assertEqual(self.trace(3), self.trace(3))
+        self.assertNotEqual(self.trace(3), self.trace(4))
+
+    def test_whatever_the_hash_seed(self) -> None:
+        """No order comes from the hashes of strings."""
+        traces = set()
+        code = "from tests.simulation.log.test_seeds import *; print(DeterminismTests('trace').trace(12))"
+        for hash_seed in ("1", "2"):
+            environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+            run = subprocess.run(
+                [sys.executable, "-c", code],
+                env=environment,
+                cwd=Path(__file__).parents[3],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            traces.add(run.stdout)
+        self.assertEqual(len(traces), 1)
+        self.assertEqual(len(traces.pop()), 65)
