@@ -12,8 +12,9 @@ from bulletin.core.board.outcome import StreamKind
 from bulletin.core.log.entry import Anchor
 from bulletin.core.raft.log import ENTRY_OVERHEAD
 from bulletin.core.raft.ready import Fetch, HardState
+from bulletin.core.store import parts
 from bulletin.core.store.records import POST_USER, seal, unseal
-from bulletin.storage import database, parts
+from bulletin.storage import database
 from bulletin.storage.files import SystemFile
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.server_directory import DATABASE
