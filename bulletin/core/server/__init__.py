@@ -22,7 +22,7 @@
 ``member`` takes a turn through node and board, ``applying`` a bounded part of what was delivered; ``answers`` writes replies, ``brokers`` knows sessions and heartbeats;
 ``formation`` asks the reference for a cluster, ``addresses`` knows where its members are now, ``timekeeping`` answers
 for the clock in its rounds; ``readiness`` says when a start has caught up; ``replica`` is the one
-object that a shell talks to, and ``work`` what it gets back.
+object that a shell talks to, and ``work`` what it gets back; ``executor`` stands between them, and is told what comes in as bytes.
 
 What came in within one turn of the shell goes on as one: one batch for the log, one barrier for all reads, one write
 for the disk, one frame to each fellow, one message to each broker.

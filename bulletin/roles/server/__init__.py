@@ -8,16 +8,16 @@
     fellows ◄─ Dealer each ─┤
     fellows ─► Router ──────┘
 
-``service`` makes everything and lets it go again; ``executor`` takes inputs to the replica and, once a turn of the
-reactor, carries out what it wants done; ``links`` are the sockets, ``metrics`` the samples, ``own_address`` says by which
-address other machines reach this one.
+``service`` makes everything and lets it go again; the core's ``executor`` takes inputs to the replica and, once a turn of the
+reactor, carries out what it wants done; ``links`` are the sockets, ``voice`` speaks to the operator, ``metrics`` are the samples,
+``own_address`` says by which address other machines reach this one.
 
 Traps:
 
 - Importing this module must not install a reactor: sockets are imported when the service starts.
 - A failed disk, a broken invariant, a state that differs from the majority's: the process stops, with a sentence and
   status 1, and says nothing more to anybody.
-- What comes from other roles is decoded here, in the executor; what cannot be is counted, and said now and then.
+- What comes from other roles is decoded in the executor; what cannot be is counted, and said now and then.
 """
 
 import sys

@@ -20,8 +20,8 @@ from bulletin.transport.traffic import Full
 
 if TYPE_CHECKING:
     from bulletin.core.server.addresses import Reach
+    from bulletin.core.server.executor import Executor
     from bulletin.roles.role import Role
-    from bulletin.roles.server.executor import Executor
     from bulletin.roles.server.service import Wiring
     from bulletin.transport.sockets import Dealer, Publisher, Router
 

@@ -10,9 +10,9 @@ from bulletin.core.raft.ready import Role, Status
 from bulletin.web.metrics import Sample, counter, gauge
 
 if TYPE_CHECKING:
+    from bulletin.core.server.executor import DiskCounters, Malformed
     from bulletin.core.server.status import ClockStatus, ServerStatus
     from bulletin.core.store.port import Store
-    from bulletin.roles.server.executor import DiskCounters, Malformed
 
 
 def samples_of(

@@ -12,13 +12,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bulletin.core.raft.config import Config
+from bulletin.core.server.executor import Executor
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.core.store.port import Failed, Opened, Store, StoreError, StoreFull
 from bulletin.roles import ending
 from bulletin.roles.role import Role, StartError
-from bulletin.roles.server.executor import Executor
 from bulletin.roles.server.links import Links
 from bulletin.roles.server.metrics import samples_of
+from bulletin.roles.server.voice import ServerVoice
 from bulletin.storage.server_directory import opening_seconds
 from bulletin.storage.sqlite_store import SqliteStore
 from bulletin.transport.endpoints import with_port
@@ -159,7 +160,7 @@ class Server(Role):
             opened.learnt,
         )
         self._executor = executor = Executor(
-            replica, store, reactor=self.reactor, now=self.now, quiet=self.quiet, stop=self._stop_at_once
+            replica, store, soon=self._soon, now=self.now, voice=ServerVoice(self.reactor, self.quiet)
         )
         executor.links = links = Links(self, self._wiring, executor)
         replica.formation.reachable_at(with_port(self._wiring.advertise, links.listening))
@@ -243,8 +244,9 @@ class Server(Role):
         else:
             self._executor.fail(str(error))
 
-    def _stop_at_once(self, sentence: str) -> None:
-        ending.fail(self.reactor, f"server: {sentence}")
+    def _soon(self, turn: Callable[[], None]) -> Callable[[], object]:
+        call = self.reactor.callLater(0, turn)
+        return lambda: call.cancel() if call.active() else None
 
     def _refusal(self, sentence: str) -> StartError:
         ending.say(f"server: {sentence}")

@@ -1,3 +1,4 @@
+import sys
 from types import SimpleNamespace
 
 from twisted.internet.task import Clock
@@ -5,10 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.raft.ready import Persist
+from bulletin.core.server.executor import BROKEN, Executor
 from bulletin.core.server.work import Event, StoreWrite, Work
 from bulletin.core.wire import broker as broker_wire
 from bulletin.core.wire.broker import BrokerHeartbeat, ServerHeartbeat
-from bulletin.roles.server.executor import BROKEN, Executor
 
 
 class Replica:
@@ -82,13 +83,19 @@ class ExecutorTests(SynchronousTestCase):
         self.replica, self.store, self.links = Replica(), Store(), Links()
         self.sentences = []
         self.complaints = []
+        self.broken = []
+        self.said = []
         self.executor = Executor(
             self.replica,
             self.store,
-            reactor=self.reactor,
+            soon=lambda turn: self.reactor.callLater(0, turn).cancel,
             now=lambda: Instant(self.reactor.seconds(), 0.0),
-            quiet=SimpleNamespace(warn=lambda kind, *_, **__: self.complaints.append(kind)),
-            stop=self.sentences.append,
+            voice=SimpleNamespace(
+                say=lambda text, urgent: self.said.append((text, urgent)),
+                malformed=self.complaints.append,
+                stop=self.sentences.append,
+                broken=lambda: self.broken.append(sys.exc_info()[0]),
+            ),
         )
         self.executor.links = self.links
 
@@ -142,7 +149,7 @@ class ExecutorTests(SynchronousTestCase):
         self.replica.broken = AssertionError("an invariant")
         self.beat()
         self.assertEqual(self.sentences, [BROKEN])
-        self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+        self.assertEqual(self.broken, [AssertionError])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.beat()
         self.executor.tick()
@@ -156,7 +163,7 @@ class ExecutorTests(SynchronousTestCase):
         self.executor.tick()
         self.reactor.advance(0)
         self.assertEqual(self.sentences, [BROKEN])
-        self.assertEqual(len(self.flushLoggedErrors(AssertionError)), 1)
+        self.assertEqual(self.broken, [AssertionError])
 
     def test_a_fatal_reason_stops_it_and_nothing_else_is_carried_out(self):
         self.replica.work = [
@@ -167,6 +174,7 @@ class ExecutorTests(SynchronousTestCase):
         self.executor.tick()
         self.reactor.advance(0)
         self.assertEqual((self.sentences, self.links.sent), (["The logs differ."], []))
+        self.assertEqual(self.said, [("why", True)])
 
     def test_a_failure_of_the_disk_stops_it_before_its_next_turn(self):
         self.executor.tick()

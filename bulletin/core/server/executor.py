@@ -1,16 +1,15 @@
 """Takes what comes in to the replica, and carries out what it wants done, once for all that came in one turn.
 
 Inputs of one turn of the reactor (messages of any socket, completions of the store, the tick) are told to the replica
-as they come.  The first of them schedules :meth:`Executor.turn` for the reactor's next turn, which begins with it: so
+as they come.  The first of them schedules :meth:`Executor.turn` for the shell's next turn, which begins with it: so
 it acts on everything that the sockets had, and its batches are as large as they can be without anybody waiting.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
-from twisted.logger import Logger
 
 from bulletin.core.board.history import Page
 from bulletin.core.board.outcome import RestoredBoard
@@ -22,16 +21,53 @@ from bulletin.core.server.work import StoreWrite, Work
 from bulletin.core.store.port import BACKLOG_BYTES_MAX, Store
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import BrokerHeartbeat, Requests
-from bulletin.roles.harmless import harmless
 
 if TYPE_CHECKING:
     from bulletin.core.clocks.instant import Instant
-    from bulletin.roles.server.links import Links
-    from bulletin.transport.rate_limit import RateLimitedLog
+    from bulletin.core.server.addresses import Reach
+    from bulletin.core.wire.broker import ToBroker
+    from bulletin.core.wire.peers import PeerFrame
+    from bulletin.core.wire.reference import Addressed
 
 BROKEN: Final = "The server has met a state that cannot be: it stops rather than answer wrongly; see its log."
 
-_log = Logger()
+Soon = Callable[[Callable[[], None]], Callable[[], object]]
+"""Has a function called in the shell's next turn, and returns what takes that back."""
+
+
+class Outlets(Protocol):
+    """Where what goes out goes: the server's sockets.  None of them waits, or fails: what cannot be sent is lost."""
+
+    def reach(self, fellows: "Sequence[Reach]") -> None:
+        """Connect to fellow servers, elsewhere than before where they moved."""
+
+    def to_peers(self, frames: "Sequence[PeerFrame]") -> None:
+        """Send frames to fellow servers."""
+
+    def to_brokers(self, messages: "Sequence[tuple[int, ToBroker]]") -> None:
+        """Send messages to brokers, by their numbers."""
+
+    def to_reference(self, requests: "Sequence[Addressed]") -> None:
+        """Send requests to the reference."""
+
+    def publish(self, publications: Sequence[tuple[bytes, bytes]]) -> None:
+        """Publish (topic, body) at every proxy."""
+
+
+class Voice(Protocol):
+    """What an operator is told."""
+
+    def say(self, text: str, *, urgent: bool) -> None:
+        """A line for the log; whoever writes it out takes care of what a stranger may have put into it."""
+
+    def malformed(self, whose: str) -> None:
+        """A message of somebody could not be read; it may come again and again."""
+
+    def broken(self) -> None:
+        """The exception that is being handled ends the server."""
+
+    def stop(self, sentence: str) -> None:
+        """The server cannot go on, for this reason.  Called once."""
 
 
 @attrs.define
@@ -66,10 +102,9 @@ class Executor:
 
     :param replica: the server.
     :param store: its disk, open.
-    :param reactor: schedules the turns.
+    :param soon: schedules the turns.
     :param now: the clocks.
-    :param quiet: the log for what may come again and again.
-    :param stop: called once, with a sentence, when the server cannot go on.
+    :param voice: tells the operator.
     """
 
     def __init__(
@@ -77,21 +112,20 @@ class Executor:
         replica: Replica,
         store: Store,
         *,
-        reactor: Any,
+        soon: Soon,
         now: Callable[[], "Instant"],
-        quiet: "RateLimitedLog",
-        stop: Callable[[str], object],
+        voice: Voice,
     ) -> None:
         self.replica = replica
         self.malformed = Malformed()
         self.disk = DiskCounters()
-        self.links: Links | None = None
+        self.links: Outlets | None = None
+        """Set before the first turn."""
         self._store = store
-        self._reactor = reactor
+        self._soon = soon
         self._now = now
-        self._quiet = quiet
-        self._stop = stop
-        self._scheduled: Any = None
+        self._voice = voice
+        self._take_back: Callable[[], object] | None = None
         self.stopped = False
         """Whether it carries out nothing any more."""
 
@@ -104,13 +138,13 @@ class Executor:
             message = broker_wire.decode(frame)
         except (Refusal, ValueError):
             self.malformed.brokers += 1
-            self._complain("broker")
+            self._voice.malformed("broker")
             return
         if isinstance(message, BrokerHeartbeat | Requests):
             self._input(self.replica.broker, number, message)
         else:
             self.malformed.brokers += 1
-            self._complain("broker")
+            self._voice.malformed("broker")
 
     def from_peer(self, parts: list[bytes]) -> None:
         """A fellow server's frame."""
@@ -119,7 +153,7 @@ class Executor:
             frame = peer_wire.decode(part)
         except (Refusal, ValueError):
             self.malformed.peers += 1
-            self._complain("fellow server")
+            self._voice.malformed("fellow server")
             return
         self._input(self.replica.peer, frame)
 
@@ -130,7 +164,7 @@ class Executor:
             reply = reference_wire.decode_reply(frame)
         except (Refusal, ValueError):
             self.malformed.reference += 1
-            self._complain("reference")
+            self._voice.malformed("reference")
             return
         self._input(self.replica.reference, reply)
         self._answer_probes()
@@ -146,7 +180,7 @@ class Executor:
     def unexpected(self, _parts: list[bytes]) -> None:
         """A message on a socket that only sends."""
         self.malformed.peers += 1
-        self._complain("fellow server")
+        self._voice.malformed("fellow server")
 
     def tick(self) -> None:
         """Time has passed."""
@@ -161,7 +195,7 @@ class Executor:
         if not self.stopped:
             self.stopped = True
             self._cancel()
-            self._stop(sentence)
+            self._voice.stop(sentence)
 
     def close(self) -> None:
         """Carry out nothing more."""
@@ -172,7 +206,7 @@ class Executor:
 
     def turn(self) -> None:
         """Carry out what the replica wants done."""
-        self._scheduled = None
+        self._take_back = None
         if self.stopped:
             return
         try:
@@ -183,7 +217,7 @@ class Executor:
     def _carry_out(self, work: Work) -> None:
         assert self.links is not None
         for event in work.events:
-            (_log.warn if event.urgent else _log.info)("{text}", text=harmless(event.text))
+            self._voice.say(event.text, urgent=event.urgent)
         if work.fatal is not None:
             self.fail(work.fatal + ".")
             return
@@ -229,7 +263,9 @@ class Executor:
 
     def _remembered(self, why_not: str | None) -> None:
         if why_not is not None:
-            _log.warn("Where fellow servers are could not be kept for the next start: {why}", why=why_not)
+            self._voice.say(
+                f"Where fellow servers are could not be kept for the next start: {why_not}", urgent=True
+            )
 
     def _stored(self, write: StoreWrite, asked_at: float) -> None:
         disk, persist = self.disk, write.persist
@@ -274,19 +310,14 @@ class Executor:
             self._schedule()
 
     def _schedule(self) -> None:
-        if self._scheduled is None and not self.stopped:
-            self._scheduled = self._reactor.callLater(0, self.turn)
+        if self._take_back is None and not self.stopped:
+            self._take_back = self._soon(self.turn)
 
     def _break(self) -> None:
-        _log.failure("The server is broken")
+        self._voice.broken()
         self.fail(BROKEN)
 
-    def _complain(self, whose: str) -> None:
-        self._quiet.warn(
-            f"malformed {whose}", "A message of a {whose} could not be read, and was dropped", whose=whose
-        )
-
     def _cancel(self) -> None:
-        if self._scheduled is not None and self._scheduled.active():
-            self._scheduled.cancel()
-        self._scheduled = None
+        take_back, self._take_back = self._take_back, None
+        if take_back is not None:
+            take_back()
