@@ -118,6 +118,12 @@ class Code(Enum):
         "A majority of the servers cannot be reached at the moment.",
         retry_after=1.0,
     )
+    DISK_FULL = _Case(
+        "disco_cheio",
+        "Os discos da maioria dos servidores estão cheios.",
+        "The disks of a majority of the servers are full.",
+        retry_after=5.0,
+    )
     TIMED_OUT = _Case(
         "tempo_esgotado",
         "O resultado não é conhecido a tempo; repita o pedido com o mesmo id.",

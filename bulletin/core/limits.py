@@ -88,3 +88,6 @@ OPERATIONS_REMEMBERED: Final = 131_072
 
 SESSIONS_PER_USER: Final = 16
 """Sessions of a user whose highest evicted number the replicated state remembers."""
+
+BALLAST_BYTES: Final = 8 * MIB
+"""What a server keeps in reserve for the day on which its disk is full, unless it is told otherwise."""

@@ -34,10 +34,30 @@ from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.core.store.intake import Intake
 from bulletin.core.store.log_tail import LogTail
 from bulletin.core.store.parts import AskPosts, Refused, decode_ask, encode_manifest
-from bulletin.core.store.port import CallFromThread, Failed, Opened, StoreBusy, StoreError
+from bulletin.core.store.port import (
+    CallFromThread,
+    Failed,
+    Opened,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreLow,
+)
 from bulletin.core.store.recovery import judge
 from bulletin.core.store.writes import Write, next_record
 from bulletin.simulation.memory_tables import MemoryCopy, MemoryDisk, MemoryShelf, install_rows
+
+FULL: Final = "The disk in memory is full: make room there, then the server goes on by itself."
+
+
+@attrs.frozen
+class _Resume:
+    """What is done although the disk is full."""
+
+    action: Callable[[], Callable[[], None]]
+
+    def __call__(self) -> Callable[[], None]:
+        return self.action()
 
 
 class MemoryStore:
@@ -61,7 +81,8 @@ class MemoryStore:
         self._failed: Final = failed
         self._automatic: Final = automatic
         self._queue: Final[deque[Write | Callable[[], Callable[[], None]]]] = deque()
-        self._intake: Final = Intake(MemoryShelf(disk))
+        self._intake = Intake(MemoryShelf(disk))
+        self._full = False
         self._copy: MemoryCopy | None = None
         self._tail: LogTail | None = None
         self._stopped = True
@@ -82,11 +103,14 @@ class MemoryStore:
         document = tables.document
         alone = document is not None and len(document.members) == 1
         record = judge(disk.record, disk.record, 0, "memory", alone=alone).record
+        if disk.full:
+            disk.ballast = False
         disk.write((), record)
+        full = FULL if disk.full else None
         if document is None:
-            return Opened(record.member, None, None, learnt=disk.learnt)
+            return Opened(record.member, None, None, learnt=disk.learnt, full=full)
         restored, board = self._restored(document)
-        return Opened(record.member, restored, board, learnt=disk.learnt)
+        return Opened(record.member, restored, board, learnt=disk.learnt, full=full)
 
     def _restored(self, document: FoundingDocument) -> tuple[Restored, RestoredBoard]:
         """What a start finds."""
@@ -174,6 +198,11 @@ class MemoryStore:
         if not items or self._stopped:
             return False
         self._queue.clear()
+        if self._out_of_room():
+            for item in items:
+                if isinstance(item, _Resume):
+                    item()()
+            return True
         writes: list[Write] = []
         for item in items:
             if isinstance(item, Write):
@@ -184,6 +213,37 @@ class MemoryStore:
             item()()
         self._store(writes)
         return True
+
+    def _out_of_room(self) -> bool:
+        """Whether nothing can be stored: the first time the ballast makes room."""
+        disk = self._disk
+        if not disk.full:
+            return self._full
+        if disk.ballast:
+            disk.ballast, disk.room = False, disk.ballast_steps
+            self._call_from_thread(self._failed, StoreLow(FULL))
+        disk.room -= 1
+        if disk.room < 0 and not self._full:
+            self._full = True
+            self._call_from_thread(self._failed, StoreFull(FULL))
+        return self._full
+
+    def resume(self, done: Callable[[Restored | None, RestoredBoard | None], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.resume`."""
+        if not self._stopped:
+            self._enqueue(_Resume(lambda: partial(done, *self._resume())))
+
+    def _resume(self) -> tuple[Restored, RestoredBoard] | tuple[None, None]:
+        disk = self._disk
+        if disk.full:
+            return None, None
+        document = disk.written.document
+        assert document is not None, "an empty server does not step aside"
+        self._full, disk.ballast = False, True
+        alone = len(document.members) == 1
+        disk.write((), judge(disk.record, disk.record, 0, "memory", alone=alone).record)
+        self._intake = Intake(MemoryShelf(disk))
+        return self._restored(document)
 
     def _store(self, writes: Sequence[Write]) -> None:
         if writes:

@@ -184,6 +184,13 @@ class MemoryDisk:
         self.unsynced: Final[list[Callable[[MemoryTables], object]]] = []
         """The changes by which the two differ."""
         self.in_use = False
+        self.full = False
+        """Whether somebody else has filled it."""
+        self.ballast = True
+        """Whether the reserve for a full disk is there; once it is given up, it has room for :attr:`ballast_steps` transactions."""
+        self.ballast_steps = 1000
+        self.room = 0
+        """For so many of them it has room still."""
         self.learnt: dict[bytes, str] = {}
         """Where fellow servers are; advice, which a power cut may leave or not: here it does."""
 

@@ -1,8 +1,9 @@
 """A server's directory: what is in it, and how a database comes into it whole.
 
-Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; ``fellows``, where the other servers were last; and ``ballast``, a reserve for the day on
-which the disk is full: it is given up then, so that the next start has the room to fold the WAL into the
-database and to say what is the matter.
+Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; ``fellows``, where the other servers were
+last; and ``ballast``, a reserve for the day on which the disk is full.  It is given up then, so that the server can store
+what is under way and leave in good order (:mod:`bulletin.core.server.room`), and a start can fold the WAL into the
+database.  It is taken again when there is as much room besides: else the next write would fill the disk again.
 """
 
 import contextlib
@@ -11,8 +12,10 @@ import os
 from pathlib import Path
 from typing import Final
 
+import apsw
+
 from bulletin.core.limits import MIB
-from bulletin.core.store.port import StoreError, StoreFull
+from bulletin.core.store.port import StoreError, StoreFull, StoreLow
 from bulletin.storage.files import Files
 
 DATABASE: Final = "board.sqlite"
@@ -27,9 +30,11 @@ READ_BYTES_A_SECOND: Final = 8 * MIB
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-def is_full(error: OSError) -> bool:
+def is_full(error: Exception) -> bool:
     """Whether an error says that there is no room."""
-    return error.errno in _FULL
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return isinstance(error, apsw.FullError | StoreFull)
 
 
 def opening_seconds(directory: Path) -> float:
@@ -98,6 +103,30 @@ class ServerDirectory:
         """Let others have the directory."""
         self._lock.release()
 
+    @property
+    def needed(self) -> int:
+        """MiB that have to be free for a server to come back."""
+        return 2 + 2 * self._ballast_bytes // MIB
+
+    def has_room(self) -> bool:
+        """Whether there is enough for a server to come back: it is taken, and given back.
+
+        :raises StoreError: the directory cannot be used.
+        """
+        trial = self.path / f"{BALLAST}.new"
+        try:
+            file = self.files.open(trial, os.O_RDWR | os.O_CREAT)
+            try:
+                file.reserve(self.needed * MIB)
+            finally:
+                file.close()
+                self.files.remove(trial)
+        except OSError as error:
+            if is_full(error):
+                return False
+            raise self.refusal(error) from error
+        return True
+
     def reserve(self) -> None:
         """Take the ballast, if it is not there.
 
@@ -116,16 +145,27 @@ class ServerDirectory:
                 self.give_up_ballast()
             raise self.refusal(error) from error
 
-    def give_up_ballast(self) -> None:
-        """Make room."""
-        with contextlib.suppress(FileNotFoundError):
+    def give_up_ballast(self) -> bool:
+        """Make room; says whether there was a ballast."""
+        try:
             self.files.remove(self.path / BALLAST)
+        except FileNotFoundError:
+            return False
+        return True
 
     def full(self) -> StoreFull:
-        """The sentence for a full disk."""
-        needed = 2 + 2 * self._ballast_bytes // MIB
-        return StoreFull(
-            f"The disk that {self.path} is on is full: free at least {needed} MiB there, then start the server again."
+        """The error for a full disk."""
+        return StoreFull(self._full_sentence)
+
+    def low(self) -> StoreLow:
+        """The error for a disk that was full until the ballast was given up."""
+        return StoreLow(self._full_sentence)
+
+    @property
+    def _full_sentence(self) -> str:
+        return (
+            f"The disk that {self.path} is on is full: free at least {self.needed} MiB there, then the server goes on by"
+            " itself."
         )
 
     def refusal(self, error: OSError) -> StoreError:

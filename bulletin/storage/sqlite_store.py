@@ -10,13 +10,13 @@ import attrs
 
 from bulletin.core.board.history import Page, PageQuery, conversation_sides
 from bulletin.core.board.outcome import Applied, RestoredBoard, StreamRow
-from bulletin.core.limits import MIB, OPERATIONS_REMEMBERED
+from bulletin.core.limits import BALLAST_BYTES, OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import NO_HASH, Entry, LogIdentity
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.log_tail import LogTail
-from bulletin.core.store.port import CallFromThread, Failed, Opened, StoreError, damaged_sentence
+from bulletin.core.store.port import CallFromThread, Failed, Opened, StoreError, StoreFull, damaged_sentence
 from bulletin.core.store.records import Damaged
 from bulletin.core.store.recovery import Verdict, judge
 from bulletin.core.store.writes import Write
@@ -58,10 +58,13 @@ class Tuning:
     """
 
     window: int = OPERATIONS_REMEMBERED
-    ballast_bytes: int = 8 * MIB
+    ballast_bytes: int = BALLAST_BYTES
     check_entries: int = 16_384
     checkpoint_pages: int = CHECKPOINT_PAGES
     scrub_pause: float = 1.0
+
+
+_Read = tuple[HardRecord, LogRead | None, RestoredBoard | None, tuple[tuple[bytes, int], ...]]
 
 
 class SqliteStore:
@@ -117,9 +120,9 @@ class SqliteStore:
             return self._open()
         except (Damaged, apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
             raise damaged_sentence(str(self._directory.path), str(error)) from error
-        except apsw.FullError as error:
-            raise self._directory.full() from error
         except apsw.Error as error:
+            if is_full(error):
+                raise self._directory.full() from error
             raise StoreError(
                 f"The database in {self._directory.path} cannot be used ({type(error).__name__}: {error}): check its "
                 "disk and its permissions."
@@ -133,17 +136,22 @@ class SqliteStore:
     def _open(self) -> Opened:
         self._create_if_new()
         try:
-            return self._open_database()
-        except (apsw.FullError, OSError) as error:
-            if isinstance(error, OSError) and not is_full(error):
+            return self._open_database(full=False)
+        except (apsw.Error, OSError, StoreFull) as error:
+            if not is_full(error):
                 raise
             self._directory.give_up_ballast()
-        return self._open_database()
+        return self._open_database(full=True)
 
-    def _open_database(self) -> Opened:
+    def _open_database(self, *, full: bool) -> Opened:
+        """Open it.
+
+        :param full: the disk is, and the ballast is given up: it is only to be read.
+        """
         connection = database.open_writer(self._directory.database, self._files)
         try:
-            return self._open_with(connection)
+            opened = self._open_with(connection, full=full)
+            return attrs.evolve(opened, full=str(self._directory.full()) if full else None)
         except BaseException:
             if self._writer is None:
                 connection.close()
@@ -163,18 +171,16 @@ class SqliteStore:
         database.create(directory.database, record, self._name, self._files)
         replace_durably(directory.hard_state, HardStateFile.image(record), self._files)
 
-    def _open_with(self, connection: apsw.Connection) -> Opened:
+    def _open_with(self, connection: apsw.Connection, *, full: bool) -> Opened:
         database.check_structure(connection)
-        record = read_hard(connection)
-        log = board = None
-        if record.cluster:
-            marks = read_marks(connection)
-            log = read_log(connection, record, marks.applied, self._tuning.check_entries)
-            board = read_board(connection, log.document, marks, self._tuning.window)
-        incarnations = read_incarnations(connection)
-        hard_state, verdict = self._judge(record, alone=log is not None and len(log.document.members) == 1)
+        record, log, board, incarnations = self._read(connection)
+        hard_state = self._open_hard_state()
         try:
+            verdict = self._judge(hard_state, record, log)
             self._raise_incarnation(connection, hard_state, verdict.record)
+            if not full:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._directory.reserve()
             reader = database.open_reader(self._directory.database, self._files)
         except BaseException:
             hard_state.close()
@@ -190,26 +196,34 @@ class SqliteStore:
             record.member, node, board, verdict.notes, read_learnt(self._directory.learnt, self._files)
         )
 
-    def _judge(self, record: HardRecord, *, alone: bool) -> tuple[HardStateFile, Verdict]:
-        """Hold the database's hard state against the file's, which is made anew where it is missing."""
+    def _read(self, connection: apsw.Connection) -> _Read:
+        """All that a start needs of the database."""
+        record = read_hard(connection)
+        log = board = None
+        if record.cluster:
+            marks = read_marks(connection)
+            log = read_log(connection, record, marks.applied, self._tuning.check_entries)
+            board = read_board(connection, log.document, marks, self._tuning.window)
+        return record, log, board, read_incarnations(connection)
+
+    def _open_hard_state(self) -> HardStateFile:
+        """The file, which is made anew where it is missing."""
         path = self._directory.hard_state
         if not self._files.exists(path):
             replace_durably(path, HardStateFile.image(None), self._files)
-        hard_state = HardStateFile(path, self._files)
-        try:
-            found, bad_slots = hard_state.read()
-            return hard_state, judge(record, found, bad_slots, str(self._directory.path), alone=alone)
-        except BaseException:
-            hard_state.close()
-            raise
+        return HardStateFile(path, self._files)
+
+    def _judge(self, hard_state: HardStateFile, record: HardRecord, log: LogRead | None) -> Verdict:
+        """Hold the database's hard state against the file's."""
+        found, bad_slots = hard_state.read()
+        alone = log is not None and len(log.document.members) == 1
+        return judge(record, found, bad_slots, str(self._directory.path), alone=alone)
 
     def _raise_incarnation(
         self, connection: apsw.Connection, hard_state: HardStateFile, record: HardRecord
     ) -> None:
         connection.execute(STORE_BATCH, Batch(self._tuning.window).bindings(database.seal_hard(record), {}))
         hard_state.write(record)
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._directory.reserve()
 
     def _begin(self, log: LogRead, board: RestoredBoard) -> None:
         """There is a log: writes can come."""
@@ -258,7 +272,7 @@ class SqliteStore:
 
     def _fail(self, error: StoreError) -> None:
         if not self._has_failed:
-            self._has_failed = True
+            self._has_failed = not isinstance(error, StoreFull)
             self._failed(error)
 
     # In use
@@ -390,6 +404,40 @@ class SqliteStore:
         self._incarnation = node.incarnation
         self._begin(log, board)
         done(node, board)
+
+    def resume(self, done: Callable[[Restored | None, RestoredBoard | None], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.resume`."""
+        assert self._writer is not None
+        self._writer.do(Job(self._resume, partial(self._resumed, done), revives=True))
+
+    def _resume(self, writer: Writer) -> tuple[LogRead, RestoredBoard, Restored] | None:
+        """In the writer's thread."""
+        if not self._directory.has_room():
+            return None
+        try:
+            record, log, board, incarnations = self._read(writer.connection)
+            assert log is not None, "an empty server does not step aside"
+            assert board is not None
+            record = self._judge(writer.hard_state, record, log).record
+            self._directory.reserve()
+            writer.revive(record)
+        except (apsw.FullError, OSError, StoreFull) as error:
+            if not is_full(error):
+                raise
+            self._directory.give_up_ballast()
+            return None
+        return log, board, restored(log, record, board.marks.applied, incarnations)
+
+    def _resumed(
+        self,
+        done: Callable[[Restored | None, RestoredBoard | None], None],
+        read: tuple[LogRead, RestoredBoard, Restored] | None,
+    ) -> None:
+        if read is None:
+            done(None, None)
+            return
+        self._backlog = 0  # of what was dropped, no ``done`` comes
+        self._installed(done, read)
 
     def close(self, done: Callable[[], None]) -> None:
         """See :meth:`bulletin.core.store.port.Store.close`."""

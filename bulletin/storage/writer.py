@@ -9,9 +9,12 @@
 For each batch: one statement that commits (and syncs, if there is more in it than applied rows), then the hard-state
 file, through to the disk, then the ``done``s.  That order is what everything else rests on.
 
-**Fail-stop.**  When anything here fails (a sync, a write, a full disk, a row that is there already), the writer stops:
+**Fail-stop.**  When anything here fails (a sync, a write, a row that is there already), the writer stops:
 ``failed`` is called, nothing that was not acknowledged is, and nothing is tried again.  After a failed sync the system
 may have dropped what it could not write, and the next sync would report success.
+
+**A full disk** is no failure of that kind: SQLite could not write, and has rolled back.  The first time the ballast is given up, and the
+same is done in its room.  The second time the writer drops what it is given, until a job of its own is to look for room.
 
 **Checkpoints.**  The WAL is folded into the database by this thread as well: when nothing waits and
 :data:`CHECKPOINT_PAGES` have been written since, at the latest after :data:`CHECKPOINT_PATIENCE` times as many; writes wait
@@ -28,7 +31,7 @@ takes at most :data:`BATCH_BYTES` of it (and at least one write).
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import apsw
 import attrs
@@ -46,6 +49,8 @@ from bulletin.storage.server_directory import ServerDirectory, is_full
 from bulletin.storage.shelf import SWEEP_ROWS, Incoming, sweep
 from bulletin.storage.tables import read_anchor, read_correspondents
 
+T = TypeVar("T")
+
 BATCH_BYTES: Final = 16 * MIB
 """Bytes (about) after which a batch takes no further write."""
 
@@ -62,10 +67,12 @@ class Job:
 
     :param run: does it, in the thread.
     :param done: called with what came of it.
+    :param revives: it is done although the disk is full, to find out whether it still is.
     """
 
     run: Callable[["Writer"], object]
     done: Callable[..., object]
+    revives: bool = False
 
 
 class Writer:
@@ -104,11 +111,12 @@ class Writer:
         """Called in the last step, last of all; to be set before :meth:`stop`."""
         self._queue: Final[SimpleQueue[Write | Job | None]] = SimpleQueue()
         self._next_job: Job | None = None
-        self._incoming: Final = Incoming(connection, window)
+        self._incoming = Incoming(connection, window)
         self._anchor = read_anchor(connection).index
         self._rubbish = self._anchor > 0
         self._has_failed = False
         self._told_to_stop = False
+        self._full = False
         self._has_ended = False
         self._full_sync = True
         self._pages = 0
@@ -138,6 +146,11 @@ class Writer:
         return record
 
     @property
+    def hard_state(self) -> HardStateFile:
+        """For jobs, in the thread."""
+        return self._hard_state
+
+    @property
     def connection(self) -> apsw.Connection:
         """For jobs, in the thread."""
         return self._connection
@@ -156,18 +169,18 @@ class Writer:
         try:
             if self._has_failed:
                 did = self._drop(wait=wait)
+            elif self._full:
+                did = self._await_room(wait=wait)
             else:
                 did = self._store_next(wait=wait)
                 if self._told_to_stop:
                     self._fold(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except Damaged as damaged:
             self._fail(damaged_sentence(str(self._directory.path), str(damaged)))
-        except apsw.FullError:
-            self._fail(self._directory.full())
+        except (apsw.FullError, OSError) as error:
+            self._failed_to_write(error)
         except apsw.Error as error:
             self._fail(self._refusal(f"{type(error).__name__}: {error}"))
-        except OSError as error:
-            self._fail(self._directory.full() if is_full(error) else self._refusal(str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the server must not go on without its disk
             self._fail(self._refusal(f"{type(error).__name__}: {error}"))
         if self._told_to_stop:
@@ -182,6 +195,48 @@ class Writer:
             self._hard_state.close()
         finally:
             self.when_ended()
+
+    def _await_room(self, *, wait: bool) -> bool:
+        """Drop a write, or do what is to find out whether there is room."""
+        try:
+            asked = self._queue.get(block=wait)
+        except Empty:
+            return False
+        self._told_to_stop = asked is None
+        if isinstance(asked, Job) and asked.revives:
+            self._call_from_thread(asked.done, asked.run(self))
+        return True
+
+    def revive(self, record: HardRecord) -> None:
+        """There is room again; in the thread, by a job.
+
+        :param record: to be stored in both places, before anything else.
+        """
+        self._synchronous(full=True)
+        self._connection.execute(STORE_BATCH, Batch(self._window).bindings(seal_hard(record), {}))
+        self._hard_state.write(record)
+        self._record = record
+        self._anchor = read_anchor(self._connection).index
+        self._rubbish = self._anchor > 0
+        self._incoming = Incoming(self._connection, self._window)
+        self._full = False
+
+    def _in_room(self, action: Callable[[], T]) -> T:
+        """Do something that is rolled back where the disk is full, if need be once more in the room of the ballast."""
+        try:
+            return action()
+        except apsw.FullError:
+            if not self._directory.give_up_ballast():
+                raise
+        self._call_from_thread(self._failed, self._directory.low())
+        return action()
+
+    def _failed_to_write(self, error: Exception) -> None:
+        if is_full(error):
+            self._full, self._next_job = True, None
+            self._call_from_thread(self._failed, self._directory.full())
+        else:
+            self._fail(self._refusal(str(error)))
 
     def _fail(self, error: StoreError) -> None:
         self._has_failed = True
@@ -237,10 +292,14 @@ class Writer:
         swept = 0
         while self._rubbish and swept <= rows:
             self._synchronous(full=False)
-            with self._connection:
-                count = sweep(self._connection, self._anchor)
+            count = self._in_room(self._sweep_some)
             self._rubbish = count > 0
             swept += count
+
+    def _sweep_some(self) -> int:
+        with self._connection:
+            count = sweep(self._connection, self._anchor)
+        return count  # noqa: RET504 - the transaction has to end before
 
     def _commit(self, batch: Batch) -> None:
         if batch.anchor is not None:
@@ -251,12 +310,15 @@ class Writer:
         counts = read_correspondents(self._connection, correspondents) if correspondents else {}
         if record is not None:
             self._synchronous(full=True)
-            self._connection.execute(STORE_BATCH, batch.bindings(seal_hard(record), counts))
+            self._store(batch.bindings(seal_hard(record), counts))
             self._hard_state.write(record)
             self._record = record
         elif batch.marks is not None:
             self._synchronous(full=False)
-            self._connection.execute(STORE_BATCH, batch.bindings(None, counts))
+            self._store(batch.bindings(None, counts))
+
+    def _store(self, bindings: tuple[Any, ...]) -> None:
+        self._in_room(lambda: self._connection.execute(STORE_BATCH, bindings))
 
     def _synchronous(self, *, full: bool) -> None:
         """Whether the next transaction syncs; what was only applied can be derived from the log again."""
@@ -273,7 +335,7 @@ class Writer:
     def _fold(self, mode: int) -> None:
         """Fold the WAL into the database, as far as no reader stands in the way."""
         try:
-            pages, folded = self._connection.wal_checkpoint(mode=mode)
+            pages, folded = self._in_room(lambda: self._connection.wal_checkpoint(mode=mode))
             self._pages = pages - folded
         except apsw.BusyError:
             pass  # a reader was in the way; the next batch tries again

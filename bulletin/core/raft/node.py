@@ -179,6 +179,16 @@ class Node:
             self._replication.append_gathered(at_once=True)
         return True
 
+    def retire(self, now: Instant) -> None:
+        """This node has said its last word, as if it had died: its disk takes nothing more.
+
+        What it was told to store may or may not be stored; a new node is to begin with what the disk has.
+        """
+        self._state.now = now.monotonic
+        if not self._closed:
+            self._election.step_down(self._state.term, None)
+        self._closed = True
+
     def persisted(self, sequence: int, now: Instant) -> None:
         """The write ``sequence`` and all before it are on the disk."""
         state = self._state
@@ -290,7 +300,7 @@ class Node:
             stalled=state.stalled,
             first_index=state.log.anchor.index + 1,
             log_size=state.log.size,
-            behind=self._snapshots.under_way or self._ended,
+            behind=self._snapshots.under_way or self._snapshots.installing,
             counters=self.counters.values(),
         )
 

@@ -18,7 +18,7 @@ from bulletin.core.log.entry import Entry
 from bulletin.core.raft.ready import Give, Restored, Taken
 from bulletin.core.server.replica import Replica
 from bulletin.core.server.work import StoreWrite, Work
-from bulletin.core.store.port import BACKLOG_BYTES_MAX, Store
+from bulletin.core.store.port import BACKLOG_BYTES_MAX, Store, StoreError, StoreFull, StoreLow
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import BrokerHeartbeat, Requests
 
@@ -186,6 +186,16 @@ class Executor:
         """Time has passed."""
         self._input(partial(self.replica.tick, congested=self._store.backlog > BACKLOG_BYTES_MAX))
 
+    def disk_failed(self, error: StoreError) -> None:
+        """The store says so: see :data:`bulletin.core.store.port.Failed`."""
+        match error:
+            case StoreLow():
+                self._input(self.replica.disk_low, str(error))
+            case StoreFull():
+                self._input(self.replica.disk_full, str(error))
+            case _:
+                self.fail(str(error))
+
     def drain(self) -> None:
         """The process is to end."""
         self._input(self.replica.drain)
@@ -249,6 +259,8 @@ class Executor:
             self._store.take(work.take.body, self._taken)
         if work.install:
             self._store.install(self._installed)
+        if work.resume:
+            self._store.resume(self._resumed)
         for give in work.gives:
             self._store.give(give.ask, partial(self._given, give))
         if work.found is not None:
@@ -294,6 +306,9 @@ class Executor:
 
     def _installed(self, restored: Restored, tables: RestoredBoard) -> None:
         self._input(self.replica.installed, restored, tables)
+
+    def _resumed(self, restored: Restored | None, tables: RestoredBoard | None) -> None:
+        self._input(self.replica.resumed, restored, tables)
 
     # Inside
 

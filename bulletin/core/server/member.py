@@ -36,7 +36,7 @@ from bulletin.core.log.port import (
     position_of,
 )
 from bulletin.core.raft.config import Config
-from bulletin.core.raft.messages import Forward, Message
+from bulletin.core.raft.messages import Append, Forward, Message
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
 from bulletin.core.raft.ready import Fetch, Give, Persist, Restored, Role, Status, Take
@@ -140,6 +140,7 @@ class Member:
         self._finished: list[Finished] = []
         self._turn_at = now
         self._ended = False
+        self._aside = False
         lamport.restore(tables.marks.clock)
 
     @property
@@ -162,7 +163,10 @@ class Member:
         """Take a request, or be done with it at once."""
         request, caller = admitted.request, admitted.caller
         query = isinstance(request, Query)
-        if self.leaderless(now) and not _is_local(request):
+        later = True
+        if self.peers.full.prevent(now) and not _is_local(request):
+            code, later = Code.DISK_FULL, False
+        elif (self._aside or self.leaderless(now)) and not _is_local(request):
             code = Code.NO_LEADER
         elif caller.deadline <= now.monotonic:
             code = Code.TIMED_OUT
@@ -170,10 +174,11 @@ class Member:
             refused = self.queries.admit(admitted) if query else self.proposals.admit(admitted)
             return None if refused is None else Finished(caller, refused)
         refusal = Refusal(code, definite=True) if query else caller.refusal(code, harmless=True)
-        return Finished(caller, refusal, later=True)
+        return Finished(caller, refusal, later)
 
     def tick(self, now: Instant) -> None:
         """Time has passed."""
+        self.peers.tick(now)
         self.log.tick(now)
         self.status = status = self.log.status()
         if status.quarantined:
@@ -185,7 +190,7 @@ class Member:
                 urgent=True,
             )
         leaderless = self.leaderless(now)
-        if leaderless:
+        if leaderless and not self._aside:
             self._notices.repeat("leaderless", "there is no leader: a majority cannot be reached", now)
         stuck = self._stuck(now)
         self._finished += self.proposals.expire(now, leaderless=leaderless or stuck)
@@ -197,7 +202,7 @@ class Member:
         A server that has not stored the present term says nothing in it, not even to the leader, and reads wait for
         its tables.
         """
-        if not self.status.stalled:
+        if self._aside or not self.status.stalled:
             self._disk_answered_at = now.monotonic
             return False
         self._notices.repeat(
@@ -213,6 +218,8 @@ class Member:
 
         :raises bulletin.core.raft.diverged.Diverged: the server must stop.
         """
+        if self._aside and isinstance(message, Append):
+            self._led_at = now.monotonic  # the others have a leader, and with it a majority
         if isinstance(message, Forward) and not all(map(_readable, message.operations)):
             self.peers.dropped += 1
             self._notices.repeat(
@@ -243,6 +250,20 @@ class Member:
         self._finished += self.proposals.abandon()
         self.queries.abandon()
 
+    def step_aside(self, now: Instant) -> None:
+        """The disk takes nothing more: this member takes no part, but what it has is read on."""
+        self._aside = True
+        self.abandon()
+        self.log.node.retire(now)
+        self._leadership = self.log.node.leadership
+        self._led_at = now.monotonic
+        self.status = self.log.status()
+        self.peers.full.own = True
+
+    def last_resort(self, now: Instant) -> bool:
+        """Whether, aside as it is, it does as much for a request as the others would: none of them can commit."""
+        return self.peers.full.prevent(now) or self.leaderless(now)
+
     def drop_unstarted(self) -> int:
         """Forget the requests that nothing was done for yet."""
         return self.proposals.drop_held() + self.queries.drop_waiting()
@@ -254,6 +275,9 @@ class Member:
 
         :raises CannotApply: the log holds something that this version cannot apply: the server must stop.
         """
+        if self._aside:
+            self.queries.advance(self.applying.applied, self.written)
+            return attrs.evolve(NO_TURN, more=self.queries.more)
         if self._ended:
             return NO_TURN  # rows that were not written yet are among the tables that come in place
         self._notice_leadership(now)

@@ -17,6 +17,7 @@ from bulletin.core.limits import BATCH_BYTES_MAX
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.messages import Message
 from bulletin.core.server.notices import Notices
+from bulletin.core.server.room import FullDisks
 from bulletin.core.wire.peers import MESSAGES_MAX, Checkpoint, PeerFrame, weight
 
 CHECKPOINT_EVERY: Final = 1024
@@ -98,6 +99,8 @@ class Peers:
         self._names = {fellow.member: fellow.name for fellow in document.members}
         self._outboxes = {fellow.member: _Outbox() for fellow in document.members if fellow.member != member}
         self.checkpoints = Checkpoints(len(document.members))
+        self.full = FullDisks(len(document.members))
+        self._full_due = False
         self.dropped = 0
         """Frames that were none of this server's business."""
 
@@ -116,6 +119,7 @@ class Peers:
         else:
             if frame.checkpoint is not None:
                 self.checkpoints.told(frame.sender, frame.checkpoint)
+            self.full.told(frame.sender, now, full=frame.full)
             return True
         self.dropped += 1
         self._notices.repeat("foreign frame", f"a frame {why} was dropped", now)
@@ -125,16 +129,21 @@ class Peers:
         """Have a message sent in this turn."""
         self._outboxes[recipient].messages.append(message)
 
+    def tick(self, now: Instant) -> None:
+        """Time has passed."""
+        self._full_due = self.full.to_tell(now) or self._full_due
+
     def take(self, stamp: Stamp) -> list[PeerFrame]:
         """The frames of this turn: one for each fellow that there is something to say to, more where it is much.
 
-        A new checkpoint is something to say: followers have nothing else to say to each other.
+        A new checkpoint is something to say: followers have nothing else to say to each other.  So is a full disk.
         """
         frames: list[PeerFrame] = []
+        full_due, self._full_due = self._full_due, False
         checkpoint = self.checkpoints.latest
         for recipient, outbox in self._outboxes.items():
             news = checkpoint if checkpoint is not None and checkpoint.index != outbox.told else None
-            if not outbox.messages and news is None:
+            if not outbox.messages and news is None and not full_due:
                 continue
             for messages in split(outbox.messages):
                 clock, timestamp = stamp()
@@ -148,6 +157,7 @@ class Peers:
                         clock,
                         timestamp,
                         news,
+                        self.full.own,
                     )
                 )
             if news is not None:

@@ -25,6 +25,7 @@ from bulletin.core.server.formation import Formation
 from bulletin.core.server.member import NO_TURN, Member, Turn
 from bulletin.core.server.notices import Notices
 from bulletin.core.server.publisher import Publisher
+from bulletin.core.server.room import Room, Standing
 from bulletin.core.server.status import ServerStatus, status_of
 from bulletin.core.server.timekeeping import Timekeeping
 from bulletin.core.server.work import PageRead, StoreWrite, Work
@@ -89,6 +90,7 @@ class Replica:
     :param rng: its chances, keys and salts: the system's generator, or a seeded one in a simulation.
     :param now: the start.
     :param learnt: where fellow servers are, as an earlier start learnt it.
+    :param full: the disk is full: the sentence that says so; None: it is not.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Replica:
         rng: "Random",
         now: Instant,
         learnt: Mapping[bytes, str] | None = None,
+        full: str | None = None,
     ) -> None:
         self.settings = settings
         self.member_id = member
@@ -131,9 +134,13 @@ class Replica:
         self._fatal: str | None = None
         self._congested = False
         self._draining_since: float | None = None
+        self._resume = False
         self._asked: list[Addressed] = []
+        self.room = Room()
         if restored is not None and tables is not None:
             self._join(restored, tables, now)
+        if full is not None:
+            self.disk_full(full, now)
 
     @property
     def document(self) -> FoundingDocument | None:
@@ -230,15 +237,44 @@ class Replica:
     def installed(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
         """The tables of a fellow are in the place of the own ones: this server goes on as after a start."""
         self._observe(now)
-        member = self._has_data()
-        member.abandon()
-        self._finished += member.take_finished()
-        self._join(restored, tables, now)
-        self._has_data().addresses = member.addresses
+        self._begin_anew(restored, tables, now)
         self._notices.say(
             f"{self.settings.name} was too far behind for the log: it has taken over the tables of entry"
             f" {tables.marks.applied} from a fellow server"
         )
+
+    def disk_low(self, sentence: str, now: Instant) -> None:
+        """The disk is full; what is under way is stored yet, in the store's reserve: this server leaves in good order.
+
+        :param sentence: what is full, and what to do.
+        """
+        self._observe(now)
+        if self.member is None:
+            self._stop(sentence.rstrip("."))
+        elif not self.room.short:
+            self.room.low(sentence, now)
+            self._notices.say(f"{sentence} Until then this server takes no part", urgent=True)
+
+    def disk_full(self, sentence: str, now: Instant) -> None:
+        """The disk is full, and nothing is stored any more: this server is out of it at once.
+
+        :param sentence: what is full, and what to do.
+        """
+        self.disk_low(sentence, now)
+        if self.member is not None and not self.room.aside:
+            self._step_aside(self.member, now)
+
+    def resumed(self, restored: Restored | None, tables: RestoredBoard | None, now: Instant) -> None:
+        """The store has looked for room.
+
+        :param restored: what the disk holds, or None: there is no room yet.
+        """
+        self._observe(now)
+        found = restored is not None and tables is not None
+        self.room.looked(now, found=found)
+        if restored is not None and tables is not None:
+            self._begin_anew(restored, tables, now)
+            self._notices.say("the disk has room again: this server takes part again")
 
     def tick(self, now: Instant, *, congested: bool = False) -> None:
         """Time has passed; to be called every 20 to 50 ms.
@@ -260,12 +296,19 @@ class Replica:
         member = self.member
         if member is not None:
             member.tick(now)
-            if congested or self.draining:
+            if congested or self.draining or self.room.short:
                 member.hand_over(now)
+            if self.room.standing is Standing.LEAVING and (
+                self.room.patience_ends(now) or self._nothing_under_way(member)
+            ):
+                self._step_aside(member, now)
             accepts = self.impediment() is None
             if accepts:
                 self.time.fix()
+            elif self.room.aside and not self.draining:
+                accepts = member.last_resort(now)
             self.brokers.accept(accepts)
+            self._resume = self.room.looks(now) or self._resume
             self.publisher.tick(now, leads=member.log.node.leads)
 
     def drain(self, now: Instant) -> None:
@@ -284,8 +327,7 @@ class Replica:
         member = self.member
         if member is None or now.monotonic - self._draining_since >= DRAIN_SECONDS:
             return True
-        alone = len(member.document.members) == 1
-        return not len(member.proposals) and not len(member.queries) and (alone or not member.log.node.leads)
+        return self._nothing_under_way(member)
 
     # What goes out
 
@@ -317,6 +359,7 @@ class Replica:
         for finished in self._finished:
             self.brokers.reply(finished.caller.broker, self.answers.reply(finished, now))
         self._finished = []
+        resume, self._resume = self._resume, False
         asked, self._asked = [*self._asked, *self.answers_for_reference(now)], []
         write = None
         if turn.persist is not None or turn.applied is not None:
@@ -332,6 +375,7 @@ class Replica:
             gives=turn.gives,
             take=turn.take,
             install=turn.install,
+            resume=resume,
             to_reference=asked,
             reach=() if member is None else member.addresses.take(),
             learnt=None if member is None else member.addresses.take_learnt(),
@@ -371,6 +415,7 @@ class Replica:
                 status.quarantined,
                 "A fellow server has seen a later start of this one: its directory is an old copy.",
             ),
+            (self.room.short, self.room.sentence),
             (status.behind, "The server is far behind, and takes in the tables of another one."),
             (not status.trusted, "The disk has lost entries, which the other servers bring back."),
             (not member.readiness.settled, "The server is catching up with the log."),
@@ -448,6 +493,26 @@ class Replica:
             notices=self._notices,
             now=now,
         )
+
+    def _begin_anew(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
+        """Go on from what the disk has, as after a start."""
+        member = self._has_data()
+        member.abandon()
+        self._finished += member.take_finished()
+        self._join(restored, tables, now)
+        self._has_data().addresses = member.addresses
+
+    def _step_aside(self, member: Member, now: Instant) -> None:
+        """The disk takes nothing more."""
+        self.room.leave(self.room.sentence, now)
+        member.step_aside(now)
+        self._finished += member.take_finished()
+
+    @staticmethod
+    def _nothing_under_way(member: Member) -> bool:
+        """Whether everything is answered, and leadership is with others, if there are any."""
+        alone = len(member.document.members) == 1
+        return not len(member.proposals) and not len(member.queries) and (alone or not member.log.node.leads)
 
     def _has_data(self) -> Member:
         assert self.member is not None, "the store speaks of a log that this server does not have"

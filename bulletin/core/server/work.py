@@ -67,6 +67,7 @@ class Work:
     :param gives: parts of the tables to be read for fellow servers.
     :param take: a part of a fellow's tables to be taken in, or None.
     :param install: put the tables that were taken in into place, after the ``write``; nothing is written until it is done.
+    :param resume: look whether the disk has room again, and if so, go on from what is on it.
     :param to_reference: requests.
     :param reach: fellow servers that are to be connected to, or elsewhere than before; to be done before ``frames``.
     :param learnt: where fellow servers are, by member id, to be kept for the next start; or None.
@@ -85,6 +86,7 @@ class Work:
     gives: Sequence[Give] = ()
     take: Take | None = None
     install: bool = False
+    resume: bool = False
     to_reference: Sequence[Addressed] = ()
     reach: Sequence["Reach"] = ()
     learnt: Mapping[bytes, str] | None = None

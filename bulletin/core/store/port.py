@@ -32,7 +32,11 @@ class StoreError(Exception):
 
 
 class StoreFull(StoreError):
-    """The disk is full.  Nothing more is written until the process was started again; pages are still read."""
+    """The disk is full.  Nothing more is written before :meth:`Store.resume` has found room; pages are still read."""
+
+
+class StoreLow(StoreFull):
+    """The disk is full, and the reserve is given up: writes go on in its room, for a little."""
 
 
 class StoreBusy(StoreError):
@@ -48,11 +52,14 @@ def damaged_sentence(place: str, what: str) -> StoreError:
 
 
 Failed = Callable[[StoreError], None]
-"""Called at most once, in the reactor's thread: a write or a sync failed, or what was read is damaged.
+"""Called in the reactor's thread: a write or a sync failed, or what was read is damaged.
 
 No ``done`` of a write is called afterwards, nothing is tried again: after a failed sync nobody knows what is on the
-disk.  The process has to end (or, after :class:`StoreFull`, to step aside; it may go on reading pages).
-``str(error)`` is the sentence for the operator.
+disk.  The process has to end.  ``str(error)`` is the sentence for the operator.
+
+A full disk is another matter: what could not be written was rolled back, which is known.  First :class:`StoreLow` comes, and all is
+done yet; then, if the reserve is used up too, :class:`StoreFull`: now no ``done`` of a write comes any more, but the server
+may go on reading pages, and :meth:`Store.resume` puts an end to it.
 """
 
 
@@ -65,6 +72,8 @@ class Opened:
     :param board: the tables; None while the server is empty.
     :param learnt: where fellow servers are, by member id, as :meth:`Store.remember` was told last.
     :param notes: what an operator should know of this start, one sentence each; most often none.
+    :param full: the disk is full, the sentence that says so: pages can be read, and nothing written before
+        :meth:`Store.resume`; None: it is not.
     """
 
     member: bytes
@@ -72,6 +81,7 @@ class Opened:
     board: RestoredBoard | None
     notes: tuple[str, ...] = ()
     learnt: Mapping[bytes, str] = attrs.Factory(dict)
+    full: str | None = None
 
 
 class Store(Protocol):
@@ -86,7 +96,8 @@ class Store(Protocol):
 
         Blocks: call it once, before the server takes part.
 
-        :raises StoreError: in use, damaged, newer, or another cluster's or server's; the disk is full.
+        :raises StoreError: in use, damaged, newer, or another cluster's or server's.
+        :raises StoreFull: the disk is so full that nothing can be read either; opening it may be tried again.
         """
 
     def found(self, document: FoundingDocument, done: Callable[[Restored, RestoredBoard], None]) -> None:
@@ -128,6 +139,13 @@ class Store(Protocol):
 
         To be asked for when :meth:`take` has said that nothing is missing; nothing is to be written until it is done.
         The incarnation is raised, as by a start: ``done`` gets what a start would find.
+        """
+
+    def resume(self, done: Callable[[Restored | None, RestoredBoard | None], None]) -> None:
+        """Look for room, after the writes that were asked for; if there is enough, go on from what is on the disk.
+
+        To be asked for once the server has stepped aside and writes nothing more.  The reserve is taken again, and the
+        incarnation raised, as by a start: ``done`` gets what a start would find, or None twice: there is no room.
         """
 
     def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:

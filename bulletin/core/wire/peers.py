@@ -5,7 +5,8 @@ replicated again::
 
     {"service": "replicate", "replicado": true, "data": {
         "cluster": 16 bytes, "grupo": int, "de": sender's member id, "para": recipient's member id,
-        "mensagens": [[kind, field, …], …], "resumo": [index, digest] or null, "clock": int, "timestamp": float}}
+        "mensagens": [[kind, field, …], …], "resumo": [index, digest] or null, "cheio": true where it is,
+        "clock": int, "timestamp": float}}
 
 A message is an array that begins with its kind's number; the table :data:`_SHAPES` has the fields of each, in the
 order of the class in :mod:`bulletin.core.raft.messages`.  Decoding is total: whatever the bytes are, it returns a
@@ -92,6 +93,7 @@ class PeerFrame:
     :param clock: the sender's Lamport clock.
     :param timestamp: the sender's time, seconds since the epoch.
     :param checkpoint: the sender's latest comparable digest, or None.
+    :param full: the sender's disk is full, and it takes no part.
     """
 
     cluster: bytes
@@ -102,6 +104,7 @@ class PeerFrame:
     clock: int
     timestamp: float
     checkpoint: Checkpoint | None = None
+    full: bool = False
 
 
 def weight(message: Message) -> int:
@@ -133,6 +136,7 @@ def encode(frame: PeerFrame) -> bytes:
                 "para": frame.recipient,
                 "mensagens": [_ENCODERS[type(message)](message) for message in frame.messages],
                 "resumo": None if checkpoint is None else [checkpoint.index, checkpoint.digest],
+                **({"cheio": True} if frame.full else {}),
                 "clock": frame.clock,
                 "timestamp": frame.timestamp,
             },
@@ -170,6 +174,7 @@ def decode(frame: bytes) -> PeerFrame:
         clock=_within(data.get("clock"), CLOCK_MAX),
         timestamp=timestamp,
         checkpoint=_checkpoint(data.get("resumo")),
+        full=_mark(data.get("cheio")),
     )
 
 
@@ -197,6 +202,13 @@ def _flag(value: Any) -> bool:
     if type(value) is not bool:
         raise _bad("mensagens", Reason.WRONG_TYPE)
     return value
+
+
+def _mark(value: Any) -> bool:
+    """A flag that is only there where it is true."""
+    if value not in (None, True) or type(value) is int:
+        raise _bad("cheio", Reason.UNKNOWN_VALUE)
+    return value is True
 
 
 def _bytes_of(length: int) -> Callable[[Any], bytes]:

@@ -23,7 +23,7 @@ Traps:
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
-from bulletin.core.limits import MEMBERS_MAX
+from bulletin.core.limits import BALLAST_BYTES, MEMBERS_MAX, MIB
 from bulletin.core.raft.config import Config
 from bulletin.core.store.port import StoreError
 from bulletin.roles.options import (
@@ -57,6 +57,9 @@ the reactor than for the disk."""
 
 RETAIN_MAX = 10**9
 """The largest ``--retain``; bytes are bounded besides."""
+
+BALLAST_MAX = 2**20
+"""The largest ``--ballast``, in MiB."""
 
 FULL_SHAPE = "full"
 FLAT_SHAPE = "flat"
@@ -112,6 +115,12 @@ class Options(RoleOptions):
             integer(1, RETAIN_MAX),
             "log entries kept for servers that were away; who was away for longer takes over another's tables",
             str(Config().retained_entries),
+        ),
+        Option(
+            "ballast",
+            integer(0, BALLAST_MAX),
+            "MiB of its disk that it keeps in reserve, to leave in good order when the disk is full",
+            str(BALLAST_BYTES // MIB),
         ),
         Option("clock-offset", CLOCK_OFFSET, "seconds that its clock is wrong by, to try that", "0"),
         Option(
@@ -175,6 +184,7 @@ def makeService(options: Options) -> "Process":
         expect=options["expect"],
         flat_publications=options["publications"] == FLAT_SHAPE,
         retain=options["retain"],
+        ballast_bytes=options["ballast"] * MIB,
         clock_offset=options["clock-offset"],
         clock_drift_ppm=options["clock-drift"],
         own_process=True,

@@ -11,9 +11,11 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bulletin.core.limits import BALLAST_BYTES
 from bulletin.core.raft.config import Config
 from bulletin.core.server.executor import Executor
 from bulletin.core.server.replica import Replica, Settings
+from bulletin.core.server.room import LOOK_SECONDS
 from bulletin.core.store.port import Failed, Opened, Store, StoreError, StoreFull
 from bulletin.roles import ending
 from bulletin.roles.role import Role, StartError
@@ -21,8 +23,8 @@ from bulletin.roles.server.links import Links
 from bulletin.roles.server.metrics import samples_of
 from bulletin.roles.server.voice import ServerVoice
 from bulletin.storage.server_directory import opening_seconds
-from bulletin.storage.sqlite_store import SqliteStore
-from bulletin.transport.endpoints import with_port
+from bulletin.storage.sqlite_store import SqliteStore, Tuning
+from bulletin.transport.endpoints import EndpointError, with_port
 from bulletin.web.health import Health
 from bulletin.web.metrics import Sample, gauge
 
@@ -69,6 +71,7 @@ class Server(Role):
     :param expect: how many servers found a new cluster.
     :param flat_publications: publish posts without the second shape.
     :param retain: log entries kept for servers that were away.
+    :param ballast_bytes: the reserve for a full disk.
     :param clock_offset: seconds that its clock is wrong by, and
     :param clock_drift_ppm: microseconds a second by which that grows.
     :param own_process: whether the process is this server's alone, so that its garbage collector may be set for it.
@@ -87,6 +90,7 @@ class Server(Role):
         expect: int = 3,
         flat_publications: bool = False,
         retain: int | None = None,
+        ballast_bytes: int = BALLAST_BYTES,
         clock_offset: float = 0.0,
         clock_drift_ppm: float = 0.0,
         own_process: bool = False,
@@ -109,11 +113,13 @@ class Server(Role):
         )
         self._own_process = own_process
         self._rng = rng or SystemRandom()
-        self._make_store = make_store or partial(_make_store, data, wiring.name)
+        self._make_store = make_store or partial(_make_store, data, wiring.name, ballast_bytes)
         self._drained: Deferred[None] | None = None
         self._ticked = self._gap = 0.0
         self._store: Store | None = None
         self._executor: Executor | None = None
+        self._full: str | None = None
+        self._looks: Any = None
 
     @property
     def replica(self) -> Replica:
@@ -126,15 +132,19 @@ class Server(Role):
         return opening_seconds(self._data)
 
     def open(self) -> None:
-        """Open the disk, then the sockets.
+        """Open the disk, then the sockets; where the disk is so full that it cannot even be read, wait until it is not.
 
         :raises StartError: the directory is in use or damaged, or another server's.
         """
         store = self._make_store(self.reactor.callFromThread, self._disk_failed)
         try:
             opened = store.open()
+        except StoreFull as error:
+            self._wait_for_room(str(error))
+            return
         except StoreError as error:
             raise self._refusal(str(error)) from None
+        self._full = None
         try:
             self._begin(store, opened)
         except BaseException:
@@ -145,6 +155,21 @@ class Server(Role):
             gc.collect()
             gc.freeze()  # what was there at the start stays to the end
             gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+    def _wait_for_room(self, sentence: str) -> None:
+        self._full = sentence
+        self.quiet.warn("full", "{sentence}", sentence=sentence)
+        self._looks = self.reactor.callLater(LOOK_SECONDS, self._open_late)
+
+    def _open_late(self) -> None:
+        """Try again to open the disk."""
+        self._looks = None
+        try:
+            self.open()
+        except StartError as error:
+            ending.fail(self.reactor, f"server: {error}")
+        except EndpointError as error:
+            ending.fail(self.reactor, f"server: {error}.")
 
     def _begin(self, store: Store, opened: Opened) -> None:
         for note in opened.notes:
@@ -158,6 +183,7 @@ class Server(Role):
             self._rng,
             self.now(),
             opened.learnt,
+            opened.full,
         )
         self._executor = executor = Executor(
             replica, store, soon=self._soon, now=self.now, voice=ServerVoice(self.reactor, self.quiet)
@@ -192,6 +218,9 @@ class Server(Role):
 
     def close(self) -> Deferred[None] | None:
         """Let go of the disk, once what was asked of it is done."""
+        if self._looks is not None:
+            self._looks.cancel()
+            self._looks = None
         if self._executor is not None:
             self._executor.close()
         store, self._store = self._store, None
@@ -203,6 +232,8 @@ class Server(Role):
 
     def health(self) -> Health:
         """Ready when a request that comes through a broker would be served, reads and writes alike."""
+        if self._full is not None:
+            return Health(ready=False, reason=self._full)
         if self._executor is None or self._executor.stopped:
             return Health(ready=False, reason="The server is not running.")
         why_not = self.replica.unready(self.now())
@@ -238,11 +269,7 @@ class Server(Role):
 
     def _disk_failed(self, error: StoreError) -> None:
         assert self._executor is not None
-        if isinstance(error, StoreFull):
-            # Whoever leads gives leadership away first: that needs no disk.
-            ending.fail(self.reactor, f"server: {error}")
-        else:
-            self._executor.fail(str(error))
+        self._executor.disk_failed(error)
 
     def _soon(self, turn: Callable[[], None]) -> Callable[[], object]:
         call = self.reactor.callLater(0, turn)
@@ -254,6 +281,7 @@ class Server(Role):
 
 
 def _make_store(
-    data: Path, name: str, call_from_thread: Callable[..., object], failed: Failed
+    data: Path, name: str, ballast_bytes: int, call_from_thread: Callable[..., object], failed: Failed
 ) -> SqliteStore:
-    return SqliteStore(data, name, call_from_thread=call_from_thread, failed=failed)
+    tuning = Tuning(ballast_bytes=ballast_bytes)
+    return SqliteStore(data, name, call_from_thread=call_from_thread, failed=failed, tuning=tuning)
