@@ -9,9 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
-from bulletin.core.store.port import StoreError, StoreFull
+from bulletin.core.store.port import StoreError, StoreFull, StoreLow
 from bulletin.storage.files import SystemFiles
 from tests.storage import power
+from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 
 QUERY = PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 50)
@@ -32,10 +33,11 @@ class FailingDiskTests(SynchronousTestCase):
             self.scribe.post("geral", "antes"),
         ]
         self.disk.write(self.scribe.persist(commands), self.scribe.apply())
+        self.done = []
         self.addCleanup(self.recording.fails.clear)
 
-    def meet(self, file, operation, error):
-        """Write three batches, the second of which meets the error."""
+    def meet(self, file, operation, error, failures=1):
+        """Write three batches, the second of which meets the error, until so many failures are reported."""
         self.done = []
 
         def write(number):
@@ -47,7 +49,7 @@ class FailingDiskTests(SynchronousTestCase):
         self.disk.loop.run(lambda: self.done)
         self.recording.fails[file, operation] = error
         write(2)
-        self.disk.loop.run(lambda: self.disk.failures)
+        self.disk.loop.run(lambda: len(self.disk.failures) == failures)
         self.recording.fails.clear()
         write(3)
         self.disk.store.write(None, None, lambda: self.done.append(4))
@@ -89,17 +91,94 @@ class FailingDiskTests(SynchronousTestCase):
 
     def test_a_full_disk(self):
         """The server steps aside, and goes on serving what it has."""
-        self.meet("-wal", "write", apsw.FullError("ENOSPC"))
-        (error,) = self.disk.failures
-        self.assertIsInstance(error, StoreFull)
-        self.assertIn("free at least", str(error))
+        self.meet("-wal", "write", apsw.FullError("ENOSPC"), failures=2)
+        self.both_full_errors()
         self.assertEqual([post.message for post in self.disk.page(QUERY).posts], ["antes", "texto 1"])
         self.reopened()
+
+    def both_full_errors(self):
+        """The reserve was given up, and used up."""
+        low, full = self.disk.failures
+        self.assertIsInstance(low, StoreLow)
+        self.assertNotIsInstance(full, StoreLow)
+        self.assertIsInstance(full, StoreFull)
+        self.assertIn("free at least", str(full))
+        self.disk.failures.pop()
+
+    def test_a_full_disk_that_has_room_once_the_ballast_is_given_up(self):
+        """What was under way is stored, and so is what comes next."""
+        self.assertTrue((self.disk.directory / "ballast").exists())
+        self.recording.fails["-wal", "write"] = apsw.FullError("ENOSPC")
+        self.patch(
+            self.disk.store._directory.files, "remove", self.give_room(self.disk.store._directory.files)
+        )
+        for number in (1, 2):
+            persist = self.scribe.persist([self.scribe.post("geral", f"texto {number}")])
+            self.disk.store.write(
+                persist, self.scribe.apply(), lambda number=number: self.done.append(number)
+            )
+            self.disk.loop.run(lambda number=number: number in self.done)
+        (low,) = self.disk.failures
+        self.assertIsInstance(low, StoreLow)
+        self.assertFalse((self.disk.directory / "ballast").exists())
+        restored, board = self.resumed()
+        self.assertTrue((self.disk.directory / "ballast").exists())
+        self.assertEqual((restored.last_index, board.marks.applied), (4, 4))
+        self.disk.stop()
+
+    def give_room(self, files):
+        remove = files.remove
+
+        def remove_and_make_room(path):
+            remove(path)
+            self.recording.fails.clear()
+
+        return remove_and_make_room
+
+    def resumed(self):
+        """What the store finds once there is room again."""
+        found = []
+        self.disk.store.resume(lambda *what: found.append(what))
+        self.disk.loop.run(lambda: found)
+        return found[0]
+
+    def test_back_from_a_full_disk(self):
+        """It is tried as often as one likes; what was dropped was not acknowledged, and does not come back."""
+        self.meet("-wal", "write", apsw.FullError("ENOSPC"), failures=2)
+        self.both_full_errors()
+        self.recording.fails["-wal", "write"] = apsw.FullError("ENOSPC")
+        self.assertEqual(self.resumed(), (None, None))
+        self.assertEqual(self.resumed(), (None, None))
+        self.recording.fails.clear()
+        incarnation = self.disk.store._incarnation
+        restored, board = self.resumed()
+        self.assertEqual((restored.last_index, board.marks.applied), (3, 3))
+        self.assertEqual(restored.incarnation, incarnation + 1)
+        self.assertIsNone(restored.trusted_from)
+        self.assertEqual(self.disk.store.backlog, 0)
+        self.assertEqual(self.done, [1])
+        scribe = Scribe(restored, board, self.disk.window, seed=1)
+        self.assertTrue(self.disk.write(scribe.persist([scribe.post("geral", "depois")]), scribe.apply()))
+        self.assertEqual(
+            [post.message for post in self.disk.page(QUERY).posts], ["antes", "texto 1", "depois"]
+        )
+        self.disk.stop()
+        self.assertEqual(self.disk.start().restored.last_index, 4)
+        self.disk.stop()
 
     def test_a_full_disk_under_the_hard_state(self):
         self.meet("hard-state", "write", OSError(errno.ENOSPC, "No space left on device"))
         self.assertIsInstance(self.disk.failures[0], StoreFull)
+        self.assertEqual(self.disk.store._directory.files.exists(self.disk.directory / "ballast"), True)
         self.reopened()
+
+    def test_back_from_a_full_disk_under_the_hard_state(self):
+        """The database is one commit ahead of the file: that write counts, though it was not acknowledged."""
+        self.meet("hard-state", "write", OSError(errno.ENOSPC, "No space left on device"))
+        restored, _ = self.resumed()
+        self.assertEqual(restored.last_index, 4)
+        self.assertIsNone(restored.trusted_from)
+        self.disk.stop()
 
     def test_a_fold_that_fails(self):
         """What was acknowledged before is in the write-ahead log still."""

@@ -22,6 +22,7 @@ from bulletin.core.server.admission import Admission, Refused
 from bulletin.core.server.answers import Answers, Finished
 from bulletin.core.server.brokers import PATIENCE, Brokers
 from bulletin.core.server.formation import Formation
+from bulletin.core.server.impediments import impediment_of, unready_of
 from bulletin.core.server.member import NO_TURN, Member, Turn
 from bulletin.core.server.notices import Notices
 from bulletin.core.server.publisher import Publisher
@@ -141,6 +142,11 @@ class Replica:
             self._join(restored, tables, now)
         if full is not None:
             self.disk_full(full, now)
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much is under way to the disk that nothing new is taken."""
+        return self._congested
 
     @property
     def document(self) -> FoundingDocument | None:
@@ -403,45 +409,11 @@ class Replica:
 
     def impediment(self) -> str | None:
         """Why this server takes no requests, in one sentence, or None: it does."""
-        member = self.member
-        if member is None and self.formation.outside:
-            return "The server is empty, and no member of the cluster that there is."
-        if member is None:
-            return "The server is empty, and waits for the founding of its cluster."
-        status = member.status
-        for holds, sentence in (
-            (self.draining, "The server is stopping."),
-            (
-                status.quarantined,
-                "A fellow server has seen a later start of this one: its directory is an old copy.",
-            ),
-            (self.room.short, self.room.sentence),
-            (status.behind, "The server is far behind, and takes in the tables of another one."),
-            (not status.trusted, "The disk has lost entries, which the other servers bring back."),
-            (not member.readiness.settled, "The server is catching up with the log."),
-            (not self.timekeeping.settled, "The clock has not been set yet."),
-            (self._congested, "The disk is behind."),
-            (status.stalled, "The disk does not answer."),
-        ):
-            if holds:
-                return sentence
-        return None
+        return impediment_of(self)
 
     def unready(self, now: Instant) -> str | None:
         """Why this server does not do its whole work, in one sentence, or None: it does (``/readyz``)."""
-        impediment = self.impediment()
-        if impediment is not None or self.member is None:
-            return impediment
-        status = self.member.status
-        if status.leader is None:
-            return "There is no leader: a majority of the servers cannot be reached."
-        if not status.proven:
-            return "The leader has not committed anything yet."
-        if self.member.applying.applied < status.commit:
-            return f"The server has applied {self.member.applying.applied} of {status.commit} entries."
-        if not self.brokers.connected(now):
-            return "No broker knows this server."
-        return None
+        return unready_of(self, now)
 
     def status(self, now: Instant) -> ServerStatus:
         """What it looks like from outside."""

@@ -158,7 +158,7 @@ class Server(Role):
 
     def _wait_for_room(self, sentence: str) -> None:
         self._full = sentence
-        self.quiet.warn("full", "{sentence}", sentence=sentence)
+        self.quiet.warn("full", "{what}", what=sentence)
         self._looks = self.reactor.callLater(LOOK_SECONDS, self._open_late)
 
     def _open_late(self) -> None:

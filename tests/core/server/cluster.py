@@ -19,6 +19,7 @@ from bulletin.core.reference.coordinator import Coordinator
 from bulletin.core.reference.ranks import Record
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.core.server.work import PageRead, StoreWrite, Work
+from bulletin.core.store.port import StoreFull, StoreLow
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 
@@ -65,6 +66,7 @@ class Server:
             Random(seed),
             self.cluster.now,
             opened.learnt,
+            opened.full,
         )
         self.reached = {}
         self._tick(self.life)
@@ -147,6 +149,8 @@ class Server:
             )
         if work.install:
             self.store.install(lambda *found: self.input(lambda: self.replica.installed(*found, cluster.now)))
+        if work.resume:
+            self.store.resume(lambda *found: self.input(lambda: self.replica.resumed(*found, cluster.now)))
         for give in work.gives:
             self.store.give(
                 give.ask,
@@ -204,7 +208,13 @@ class Server:
         self.cluster.in_order(("disk", self.name, life), 0.0005, 0.004, arrive)
 
     def _failed(self, error: Exception) -> None:
-        raise AssertionError(error)
+        match error:
+            case StoreLow():
+                self.input(lambda: self.replica.disk_low(str(error), self.cluster.now))
+            case StoreFull():
+                self.input(lambda: self.replica.disk_full(str(error), self.cluster.now))
+            case _:
+                raise AssertionError(error)
 
 
 class Asked:

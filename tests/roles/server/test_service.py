@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.log.founding import FoundingDocument, Member
+from bulletin.core.server.room import LOOK_SECONDS
 from bulletin.core.store.port import StoreError, StoreFull
 from bulletin.core.wire import (
     broker as broker_wire,
@@ -288,16 +289,42 @@ class ServiceTests(SynchronousTestCase):
         self.assertIn("not running", self.server.health().reason)
         self.stop()
 
-    def test_a_full_disk_stops_it_after_it_has_told_the_broker(self):
+    def test_a_full_disk_puts_it_aside_until_there_is_room(self):
         self.become_ready()
-        self.store.fail(StoreFull("The disk is full: free 18 MiB there."))
+        self.disk.full, self.disk.ballast_steps = True, 0
+        self.assertEqual(self.ask("login", user="ana")[1]["erro"], "disco_cheio")
+        self.assertIn("is full", self.server.health().reason)
+        self.disk.full = False
+        self.pass_time(LOOK_SECONDS + 2)
+        self.beat()
+        self.assertEqual(self.server.health().reason, "Ready; alfa leads.")
+        self.assertEqual(self.ask("login", user="ana")[0], SUCCESS)
+        self.assertEqual(self.failed, [])
+        self.stop()
+
+    def test_a_disk_too_full_to_be_read_is_waited_for(self):
+        opened = MemoryStore.open
+        self.patch(MemoryStore, "open", self.fail_full)
+        self.server = self.make()
+        self.server.startService()
+        self.assertEqual(self.server.health().reason, "The disk is full: free 18 MiB there.")
+        self.reactor.advance(LOOK_SECONDS)
+        self.assertIn("is full", self.server.health().reason)
+        self.patch(MemoryStore, "open", opened)
+        self.reactor.advance(LOOK_SECONDS)
         self.pass_time(0.1)
-        self.assertEqual(self.failed, ["server: The disk is full: free 18 MiB there."])
-        self.broker.take()
-        stopping = self.server.stopService()
-        self.pass_time(3)
-        self.successResultOf(stopping)
-        self.assertTrue(any(isinstance(message, ServerDraining) for message in self.told()))
+        self.assertIn("is empty", self.server.health().reason)
+        self.stop()
+
+    def test_it_can_be_stopped_while_it_waits_for_room(self):
+        self.patch(MemoryStore, "open", self.fail_full)
+        self.server = self.make()
+        self.server.startService()
+        self.stop()
+
+    @staticmethod
+    def fail_full(_store):
+        raise StoreFull("The disk is full: free 18 MiB there.")
 
     def test_a_directory_of_another_server_is_refused(self):
         self.become_ready()
