@@ -177,13 +177,15 @@ class DiskTests(FaultCase):
             self.order(victim, word)
             if word == "hang":
                 self.says(victim, "The disk does not answer")
+            elif word == "enospc":
+                self.says(victim, "is full")
             else:
                 self.assertEqual(victim.process.wait(PATIENCE), 1)
             self.until(lambda victim=victim: board.leader() not in {None, victim}, "another leader")
             before = len(load.record.acknowledged)
             self.until(lambda before=before: len(load.record.acknowledged) > before + 20, "posts go on")
             self.order(victim, "ok")
-            if word != "hang":
+            if word == "eio":
                 victim.start()
             victim.wait_ready()
         load.finish()

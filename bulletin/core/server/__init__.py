@@ -21,7 +21,8 @@
 ``admission`` makes a command or a query of a request's bytes; ``proposals`` and ``queries`` keep who waits for what;
 ``member`` takes a turn through node and board, ``applying`` a bounded part of what was delivered; ``answers`` writes replies, ``brokers`` knows sessions and heartbeats;
 ``formation`` asks the reference for a cluster, ``addresses`` knows where its members are now, ``timekeeping`` answers
-for the clock in its rounds; ``readiness`` says when a start has caught up; ``replica`` is the one
+for the clock in its rounds; ``readiness`` says when a start has caught up, ``room`` what becomes of a server whose disk is full, ``impediments`` what
+keeps one from taking requests; ``replica`` is the one
 object that a shell talks to, and ``work`` what it gets back; ``executor`` stands between them, and is told what comes in as bytes.
 
 What came in within one turn of the shell goes on as one: one batch for the log, one barrier for all reads, one write

@@ -27,7 +27,7 @@ from bulletin.core.server.member import NO_TURN, Member, Turn
 from bulletin.core.server.notices import Notices
 from bulletin.core.server.publisher import Publisher
 from bulletin.core.server.room import Room, Standing
-from bulletin.core.server.status import ServerStatus, status_of
+from bulletin.core.server.status import Dropped, ServerStatus, status_of
 from bulletin.core.server.timekeeping import Timekeeping
 from bulletin.core.server.work import PageRead, StoreWrite, Work
 from bulletin.core.wire.broker import BrokerHeartbeat, Request, Requests, ToServer
@@ -65,20 +65,6 @@ class Settings:
     clock_offset: float = 0.0
     clock_drift_ppm: float = 0.0
     config: Config = attrs.Factory(Config)
-
-
-@attrs.define
-class Dropped:
-    """What came in and was not for this server, since the start.
-
-    :param peer_frames: that came while it was empty.
-    :param requests: of an earlier session.
-    :param unstarted: requests that were forgotten when a session ended.
-    """
-
-    peer_frames: int = 0
-    requests: int = 0
-    unstarted: int = 0
 
 
 class Replica:
@@ -259,7 +245,7 @@ class Replica:
             self._stop(sentence.rstrip("."))
         elif not self.room.short:
             self.room.low(sentence, now)
-            self._notices.say(f"{sentence} Until then this server takes no part", urgent=True)
+            self._notices.say(sentence, urgent=True)
 
     def disk_full(self, sentence: str, now: Instant) -> None:
         """The disk is full, and nothing is stored any more: this server is out of it at once.

@@ -11,7 +11,21 @@ from bulletin.core.server.answers import Counts
 from bulletin.core.server.timekeeping import Counters
 
 if TYPE_CHECKING:
-    from bulletin.core.server.replica import Dropped, Replica
+    from bulletin.core.server.replica import Replica
+
+
+@attrs.define
+class Dropped:
+    """What came in and was not for this server, since the start.
+
+    :param peer_frames: that came while it was empty.
+    :param requests: of an earlier session.
+    :param unstarted: requests that were forgotten when a session ended.
+    """
+
+    peer_frames: int = 0
+    requests: int = 0
+    unstarted: int = 0
 
 
 @attrs.frozen
@@ -61,6 +75,7 @@ class ServerStatus:
     :param reference: whether the reference answered lately.
     :param counts: how requests ended.
     :param dropped: what was not for this server.
+    :param full: whether its disk is full.
     """
 
     name: str
@@ -70,7 +85,7 @@ class ServerStatus:
     published: int
     reference: bool
     counts: Counts
-    dropped: "Dropped"
+    dropped: Dropped
     session: int = 0
     connected: int = 0
     leader: str | None = None
@@ -84,6 +99,7 @@ class ServerStatus:
     held: int = 0
     queries: int = 0
     peers_dropped: int = 0
+    full: bool = False
 
     @property
     def leads(self) -> bool:
@@ -102,6 +118,7 @@ def status_of(replica: "Replica", now: Instant) -> ServerStatus:
         reference=replica.formation.reference_heard(now),
         counts=replica.answers.counts,
         dropped=replica.dropped,
+        full=replica.room.short,
     )
     member = replica.member
     if member is None:

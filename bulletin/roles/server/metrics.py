@@ -38,6 +38,7 @@ def samples_of(
     yield gauge(
         "server_disk_backlog_bytes", "Bytes on their way to the disk.", store.backlog if store else None
     )
+    yield gauge("server_disk_full", "Whether its disk is full: it takes no part.", float(status.full))
     if status.node is not None:
         yield from _log(status, status.node)
 

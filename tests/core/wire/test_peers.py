@@ -156,6 +156,14 @@ class RefusalTests(SynchronousTestCase):
         for wrong in (None, 1, "now"):
             self.changed(timestamp=wrong)
 
+    def test_a_full_disk_is_said_where_there_is_one(self) -> None:
+        for full in (False, True):
+            frame = frame_of(full=full)
+            self.assertEqual(decode(encode(frame)), frame)
+            self.assertEqual(plain(frame)["data"].get("cheio"), full or None)
+        for wrong in (False, 0, 1, "", []):
+            self.changed(cheio=wrong)
+
     def test_checkpoint_is_an_index_and_a_digest(self) -> None:
         for wrong in (0, [], [1], [1, b"d" * 31], [-1, b"d" * 32], [True, b"d" * 32], {"a": 1}):
             self.changed(resumo=wrong)

@@ -15,6 +15,7 @@ from bulletin.core.wire import (
     reference as reference_wire,
 )
 from bulletin.core.wire.broker import (
+    LATER,
     SUCCESS,
     BrokerHeartbeat,
     Replies,
@@ -292,11 +293,17 @@ class ServiceTests(SynchronousTestCase):
     def test_a_full_disk_puts_it_aside_until_there_is_room(self):
         self.become_ready()
         self.disk.full, self.disk.ballast_steps = True, 0
+        result, _ = self.ask("login", user="ana")
+        self.assertEqual(result, LATER)
         self.assertEqual(self.ask("login", user="ana")[1]["erro"], "disco_cheio")
+        full = [sample.value for sample in self.server.samples() if sample.name == "server_disk_full"]
+        self.assertEqual(full, [1.0])
         self.assertIn("is full", self.server.health().reason)
         self.disk.full = False
-        self.pass_time(LOOK_SECONDS + 2)
+        self.pass_time(LOOK_SECONDS + 3)
+        self.session = next(m for m in self.told() if isinstance(m, ServerReady)).session
         self.beat()
+        self.pass_time(0.2)
         self.assertEqual(self.server.health().reason, "Ready; alfa leads.")
         self.assertEqual(self.ask("login", user="ana")[0], SUCCESS)
         self.assertEqual(self.failed, [])

@@ -8,8 +8,7 @@ from bulletin.core.clocks.corrected import State
 from bulletin.core.raft.ready import Role, Status
 from bulletin.core.server.answers import Counts
 from bulletin.core.server.executor import DiskCounters, Malformed
-from bulletin.core.server.replica import Dropped
-from bulletin.core.server.status import ClockStatus, ServerStatus
+from bulletin.core.server.status import ClockStatus, Dropped, ServerStatus
 from bulletin.core.server.timekeeping import Counters
 from bulletin.roles.server.metrics import samples_of
 from bulletin.roles.supervision import probes
