@@ -11,6 +11,8 @@ from typing import Final
 
 import msgpack
 
+from bulletin.core.codec import unpack
+from bulletin.core.errors import Refusal
 from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX
 from bulletin.core.log.founding import ID_BYTES
 from bulletin.storage.files import SYSTEM_FILES, Files
@@ -26,12 +28,13 @@ def read_learnt(path: Path, files: Files = SYSTEM_FILES) -> dict[bytes, str]:
     try:
         file = files.open(path, os.O_RDONLY)
         try:
-            format_, endpoints = msgpack.unpackb(file.read(BYTES_MAX + 1, 0), strict_map_key=False)
+            data = file.read(BYTES_MAX + 1, 0)
         finally:
             file.close()
+        format_, endpoints = unpack(data, bytes_max=BYTES_MAX, nesting_max=2, items_max=2 * MEMBERS_MAX + 3)
         if format_ != FORMAT or not isinstance(endpoints, dict):
             return {}
-    except (OSError, TypeError, ValueError, msgpack.UnpackException):
+    except (OSError, TypeError, ValueError, Refusal):
         return {}
     return {
         member: endpoint

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgpack
 
+from bulletin.core.codec import unpack
+from bulletin.core.errors import Refusal
 from bulletin.core.limits import BATCH_BYTES_MAX, OPERATIONS_PER_ENTRY_MAX
 from bulletin.core.log.port import Operation
 
@@ -11,6 +13,8 @@ OPERATION_OVERHEAD_BYTES = 16
 """What an operation costs in a body beside its key and payload, at most."""
 
 _BODY_BYTES_MAX = BATCH_BYTES_MAX + 64 * 1024
+_ITEMS_MAX = 1 + 3 * OPERATIONS_PER_ENTRY_MAX
+_NESTING_MAX = 2
 
 
 def size_of(operation: Operation) -> int:
@@ -29,26 +33,23 @@ def decode_batch(body: bytes) -> list[tuple[bytes, bytes]]:
 
     :raises ValueError: for anything that :func:`encode_batch` would not have written.
     """
-    if len(body) > _BODY_BYTES_MAX:
-        raise ValueError("the batch is too large")
     try:
-        pairs = msgpack.unpackb(
-            body,
-            use_list=False,
-            max_array_len=OPERATIONS_PER_ENTRY_MAX,
-            max_map_len=0,
-            max_ext_len=0,
-            max_str_len=0,
-        )
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise ValueError(f"the batch is damaged: {error}") from error
-    try:
-        for key, payload in pairs:
-            if type(key) is not bytes or type(payload) is not bytes:
-                raise ValueError("a key or a payload in the batch is not bytes")
-    except TypeError as error:
-        raise ValueError("the batch is not a list of keys and payloads") from error
-    return list(pairs)
+        pairs = unpack(body, bytes_max=_BODY_BYTES_MAX, nesting_max=_NESTING_MAX, items_max=_ITEMS_MAX)
+    except Refusal as refusal:
+        raise ValueError(f"the batch is damaged: {refusal}") from refusal
+    if type(pairs) is not list:
+        raise ValueError("the batch is not a list of keys and payloads")
+    for pair in pairs:
+        if (
+            type(pair) is not list
+            or len(pair) != 2
+            or type(pair[0]) is not bytes
+            or type(pair[1]) is not bytes
+        ):
+            raise ValueError("the batch is not a list of keys and payloads")
+    if msgpack.packb(pairs) != body:
+        raise ValueError("a batch that is not in canonical form")
+    return [(key, payload) for key, payload in pairs]
 
 
 def split_batch(operations: Sequence[Operation], bytes_max: int) -> list[Sequence[Operation]]:

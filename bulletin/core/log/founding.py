@@ -5,13 +5,22 @@ from typing import Final, Self
 import attrs
 import msgpack
 
-from bulletin.core.limits import CHANNELS_MAX, USERS_MAX
+from bulletin.core.limits import (
+    CHANNELS_MAX,
+    ENDPOINT_BYTES_MAX,
+    MEMBERS_MAX,
+    NAME_BYTES_MAX,
+    RANK_MAX,
+    USERS_MAX,
+)
 from bulletin.core.log.entry import NO_HASH, Entry, EntryKind, LogIdentity, make_entry
 
 FORMAT: Final = 1
 FOUNDING_INDEX: Final = 1
 FOUNDING_TERM: Final = 1
 ID_BYTES: Final = 16
+NUMBER_MAX: Final = 2**53
+"""The largest number in a document."""
 
 
 @attrs.frozen
@@ -21,13 +30,23 @@ class Member:
     :param member: the random id on its disk, 16 bytes: its identity.
     :param name: its label, unique among the members.
     :param endpoint: what its peers connect to, a ZeroMQ endpoint.
-    :param rank: 1, 2, 3, …: a larger rank starts its election sooner.
+    :param rank: 1, 2, 3, …: a larger rank starts its election sooner.  Half of
+        :data:`~bulletin.core.limits.RANK_MAX` at most, so that later names get larger ones.
     """
 
     member: bytes
     name: str
     endpoint: str
     rank: int
+
+    def plausible(self) -> bool:
+        """Whether each field is of its kind and within its bounds."""
+        return (
+            _is_id(self.member)
+            and _is_text(self.name, NAME_BYTES_MAX)
+            and _is_text(self.endpoint, ENDPOINT_BYTES_MAX)
+            and _is_number(self.rank, 1, RANK_MAX // 2)
+        )
 
 
 @attrs.frozen
@@ -91,18 +110,29 @@ class FoundingDocument:
         )
 
     def _plausible(self) -> bool:
+        members = self.members
         return (
-            isinstance(self.cluster, bytes)
-            and len(self.cluster) == ID_BYTES
-            and len(self.members) > 0
-            and all(
-                isinstance(m.member, bytes)
-                and len(m.member) == ID_BYTES
-                and isinstance(m.name, str)
-                and isinstance(m.endpoint, str)
-                and isinstance(m.rank, int)
-                for m in self.members
-            )
-            and len({m.member for m in self.members}) == len(self.members)
-            and len({m.name for m in self.members}) == len(self.members)
+            _is_id(self.cluster)
+            and 0 < len(members) <= MEMBERS_MAX
+            and all(member.plausible() for member in members)
+            and all(len(set(column)) == len(members) for column in zip(*map(_unique, members), strict=True))
+            and all(_is_number(value, 1) for value in (self.users_max, self.channels_max, self.epoch))
+            and _is_number(self.group, 0)
         )
+
+
+def _unique(member: Member) -> tuple[bytes, str, int]:
+    """What no two members have in common."""
+    return member.member, member.name, member.rank
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is bytes and len(value) == ID_BYTES
+
+
+def _is_text(value: object, bytes_max: int) -> bool:
+    return type(value) is str and len(value.encode()) <= bytes_max
+
+
+def _is_number(value: object, least: int, largest: int = NUMBER_MAX) -> bool:
+    return type(value) is int and least <= value <= largest

@@ -9,7 +9,7 @@ from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.log.founding import FoundingDocument, Member
-from bulletin.core.reference.founding import check_document, names_of, obstacle_of
+from bulletin.core.reference.founding import names_of, obstacle_of
 from bulletin.core.reference.liveness import Liveness, Registration
 from bulletin.core.reference.ranks import Ranks, Record
 from bulletin.core.reference.rounds import Candidate, Rounds, Route
@@ -432,7 +432,6 @@ class Coordinator:
             return
         try:
             document = FoundingDocument.decode(data)
-            check_document(document)
         except ValueError:
             self._say(f"damaged {name}", f"{name} sent a founding document that cannot be read: refused.")
             raise Refusal(Code.INVALID_FIELD, field="documento", reason=Reason.NOT_DECODABLE) from None

@@ -2,22 +2,8 @@
 
 from collections.abc import Sequence
 
-from bulletin.core.limits import ENDPOINT_BYTES_MAX, MEMBERS_MAX, RANK_MAX
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.reference.liveness import Registration
-
-
-def check_document(document: FoundingDocument) -> None:
-    """Look at a document that a server brings.
-
-    :raises ValueError: no reference would have written it.
-    """
-    ranks = [member.rank for member in document.members]
-    if len(ranks) > MEMBERS_MAX or len(set(ranks)) != len(ranks):
-        raise ValueError("too many members, or a rank twice")
-    for member in document.members:
-        if not 1 <= member.rank <= RANK_MAX // 2 or len(member.endpoint.encode()) > ENDPOINT_BYTES_MAX:
-            raise ValueError("a rank or an endpoint out of range")
 
 
 def names_of(document: FoundingDocument) -> str:

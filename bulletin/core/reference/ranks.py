@@ -52,13 +52,15 @@ class Record:
         if format_ != FORMAT:
             raise ValueError(f"the record has format {format_}, this version reads {FORMAT}")
         record._check()
+        if record.encode() != data:
+            raise ValueError("a record that is not in canonical form")
         return record
 
     def _check(self) -> None:
         for name, rank in self.ranks:
             if not isinstance(name, str) or not 0 < len(name.encode()) <= NAME_BYTES_MAX:
                 raise ValueError("the record has a name that is none")
-            if not isinstance(rank, int) or not 1 <= rank <= RANK_MAX:
+            if type(rank) is not int or not 1 <= rank <= RANK_MAX:
                 raise ValueError("the record has a rank that is none")
         for values in zip(*self.ranks, strict=True):
             if len(set(values)) != len(values):

@@ -1,9 +1,13 @@
 """What a server must never forget; it stands on the disk in two places."""
 
-from typing import Self
+from typing import Final, Self
 
 import attrs
 import msgpack
+
+
+_FIELDS_MAX: Final = 16
+"""Values of a record at most, with room to spare: nothing is built for more of them."""
 
 
 @attrs.frozen
@@ -47,6 +51,11 @@ class HardRecord:
         :raises ValueError: they are none.
         """
         try:
-            return cls(*msgpack.unpackb(data))
+            record = cls(*msgpack.unpackb(data, max_array_len=_FIELDS_MAX, max_map_len=0, max_ext_len=0))
         except (TypeError, ValueError, msgpack.UnpackException) as error:
             raise ValueError(f"not a hard state: {error}") from error
+        fields = attrs.fields(cls)
+        wrong = [field.name for field in fields if not isinstance(getattr(record, field.name), field.type)]
+        if wrong:
+            raise ValueError(f"not a hard state: {wrong[0]} is of another type")
+        return record

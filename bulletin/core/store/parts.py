@@ -36,7 +36,9 @@ import attrs
 import msgpack
 
 from bulletin.core.board.outcome import Marks
-from bulletin.core.limits import KIB
+from bulletin.core.codec import unpack
+from bulletin.core.errors import Refusal
+from bulletin.core.limits import FRAME_BYTES_MAX, ITEMS_INTERNAL_MAX, KIB
 from bulletin.core.log.entry import HASH_BYTES
 from bulletin.core.store.records import (
     SEQ_BITS,
@@ -56,6 +58,8 @@ NAME_BYTES: Final = 16
 
 CHUNKED: Final = ("streams", "heads", "correspondents", "sessions", "operations")
 """The tables that come in chunks, in this order."""
+
+_NESTING_MAX: Final = 3
 
 _BEGIN, _CHUNK, _POSTS = range(3)
 
@@ -229,9 +233,9 @@ def _parted(keys: list[Any], bodies: bytes) -> Rows:
 
 def _unpack(data: bytes) -> Any:
     try:
-        return msgpack.unpackb(data)
-    except (ValueError, msgpack.UnpackException) as error:
-        raise Refused("bytes that are nothing") from error
+        return unpack(data, bytes_max=FRAME_BYTES_MAX, nesting_max=_NESTING_MAX, items_max=ITEMS_INTERNAL_MAX)
+    except Refusal as refusal:
+        raise Refused("bytes that are nothing") from refusal
 
 
 def decode_manifest(data: bytes) -> Manifest:

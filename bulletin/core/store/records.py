@@ -14,7 +14,8 @@ Log rows have no checksum: their chain hash is one.
 
 import struct
 import zlib
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgpack
 
@@ -68,7 +69,12 @@ _SEEDS: Final = {
     )
 }
 
+_VALUES_MAX: Final = 32
+"""Values of a row at most, with room to spare: nothing is built for more of them."""
+
 _pack: Final = msgpack.Packer().pack
+
+Made = TypeVar("Made")
 
 
 class Damaged(Exception):
@@ -92,10 +98,30 @@ def unseal(table: str, key: int | str, body: Any) -> list[Any]:
     """The values of a row.
 
     :param body: bytes, if the row is not damaged.
-    :raises Damaged: it is none, or its checksum is wrong.
+    :raises Damaged: it is none, or its checksum is wrong, or there is no row behind it.
     """
-    values: list[Any] = msgpack.unpackb(check_seal(table, key, body), strict_map_key=False)
+    packed = check_seal(table, key, body)
+    try:
+        values = msgpack.unpackb(packed, max_array_len=_VALUES_MAX, max_map_len=0, max_ext_len=0)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise Damaged(f"row {key} of table {table}") from error
+    if type(values) is not list:
+        raise Damaged(f"row {key} of table {table}")
     return values
+
+
+def _read(table: str, key: int | str, body: Any, make: Callable[..., Made]) -> Made:
+    """What is made of the values of a row.
+
+    A right checksum says that somebody wrote the row; another server may have, and then it need not be one.
+
+    :raises Damaged: it is none.
+    """
+    values = unseal(table, key, body)
+    try:
+        return make(*values)
+    except (TypeError, ValueError) as error:
+        raise Damaged(f"row {key} of table {table}") from error
 
 
 def check_seal(table: str, key: int | str, body: Any) -> bytes:
@@ -142,11 +168,15 @@ def encode_post(number: int, post: Post) -> bytes:
 def decode_post(kind: StreamKind, stream: str, number: int, seq: int, body: Any) -> Post:
     """A post from its row.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
-    fields = unseal("posts", post_key(number, seq), body)
-    fields[-1] = Proof(fields[-1])
-    return Post(kind, stream, seq, *fields)
+
+    def post(*fields: Any) -> Post:
+        *others, proof = fields
+        values: list[Any] = [kind, stream, seq, *others, Proof(proof)]
+        return Post(*values)
+
+    return _read("posts", post_key(number, seq), body, post)
 
 
 def encode_stream(row: StreamRow) -> bytes:
@@ -162,10 +192,13 @@ def encode_head(number: int, post: Post) -> bytes:
 def decode_head(number: int, body: Any) -> tuple[int, bytes, float]:
     """``seq``, ``chain`` and ``received`` of a stream's last post.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
-    seq, chain, received = unseal("heads", number, body)
-    return seq, chain, received
+
+    def head(seq: int, chain: bytes, received: float) -> tuple[int, bytes, float]:
+        return seq, chain, received
+
+    return _read("heads", number, body, head)
 
 
 def decode_stream(number: int, body: Any, head: Any) -> StreamState:
@@ -174,8 +207,11 @@ def decode_stream(number: int, body: Any, head: Any) -> StreamState:
     :param head: its row of ``heads``, or None while it has no posts.
     :raises Damaged: a checksum is wrong.
     """
-    kind, name, position = unseal("streams", number, body)
-    kind = StreamKind(kind)
+
+    def stream(kind: int, name: str, position: int) -> tuple[StreamKind, str, int]:
+        return StreamKind(kind), name, position
+
+    kind, name, position = _read("streams", number, body, stream)
     if head is None:
         return StreamState(number, kind, name, position, 0, chain_start(kind, name), 0.0)
     return StreamState(number, kind, name, position, *decode_head(number, head))
@@ -194,12 +230,11 @@ def encode_correspondent(key: str, count: int) -> bytes:
 def decode_correspondent(key: str, body: Any) -> int:
     """How many private messages somebody sent to an inbox; ``body`` is None where there is no row yet.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
     if body is None:
         return 0
-    (count,) = unseal("correspondents", key, body)
-    return int(count)
+    return _read("correspondents", key, body, int)
 
 
 def encode_operation(row: OperationRow) -> bytes:
@@ -229,10 +264,13 @@ def encode_operation(row: OperationRow) -> bytes:
 def decode_operation(ordinal: int, body: Any) -> OperationRow:
     """An operation from its row.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
-    scope, user, id_, content, *answer = unseal("operations", ordinal, body)
-    return OperationRow(ordinal, OperationId(Scope(scope), user, id_), content, Answer(*answer))
+
+    def operation(scope: int, user: str, id_: str, content: bytes, *answer: Any) -> OperationRow:
+        return OperationRow(ordinal, OperationId(Scope(scope), user, id_), content, Answer(*answer))
+
+    return _read("operations", ordinal, body, operation)
 
 
 def session_key(row: SessionRow) -> str:
@@ -248,9 +286,9 @@ def encode_session(row: SessionRow) -> bytes:
 def decode_session(key: str, body: Any) -> SessionRow:
     """A session from its row.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
-    return SessionRow(*unseal("sessions", key, body))
+    return _read("sessions", key, body, SessionRow)
 
 
 def encode_marks(marks: Marks) -> bytes:
@@ -261,9 +299,9 @@ def encode_marks(marks: Marks) -> bytes:
 def decode_marks(body: Any) -> Marks:
     """The board's marks from their row.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
-    return Marks(*unseal("state", "board", body))
+    return _read("state", "board", body, Marks)
 
 
 def encode_anchor(anchor: Anchor) -> bytes:
@@ -274,9 +312,9 @@ def encode_anchor(anchor: Anchor) -> bytes:
 def decode_anchor(body: Any) -> Anchor:
     """Where the log begins, from its row.
 
-    :raises Damaged: the checksum is wrong.
+    :raises Damaged: the checksum is wrong, or it is none.
     """
-    return Anchor(*unseal("state", "anchor", body))
+    return _read("state", "anchor", body, Anchor)
 
 
 def encode_founding(document: FoundingDocument) -> bytes:
@@ -289,10 +327,7 @@ def decode_founding(body: Any) -> FoundingDocument:
 
     :raises Damaged: the checksum is wrong, or it is none.
     """
-    try:
-        return FoundingDocument.decode(unseal("state", "founding", body)[0])
-    except ValueError as error:
-        raise Damaged("row founding of table state") from error
+    return _read("state", "founding", body, FoundingDocument.decode)
 
 
 def encode_entry(entry: Entry) -> bytes:

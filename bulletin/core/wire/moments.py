@@ -8,11 +8,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_MIN: Final = -62_135_596_800.0
 """The beginning of year 1: below it nothing is understood as a time."""
 
+_SECONDS_END: Final = 253_402_300_800.0
+"""The end of year 9999: from it on nothing is understood as a time."""
+
 _SECONDS_MAX: Final = 1e11
 """Above it a number is milliseconds."""
-
-_MILLISECONDS_MAX: Final = 253_402_300_800_000.0
-"""The end of year 9999: above it nothing is understood as a time."""
 
 _ISO_CHARACTERS_MAX: Final = 64
 
@@ -28,9 +28,14 @@ def seconds_of(value: object) -> float | None:
         return None
     if _SECONDS_MIN <= value <= _SECONDS_MAX:
         return float(value)
-    if _SECONDS_MAX < value <= _MILLISECONDS_MAX:
-        return value / 1000
+    if _SECONDS_MAX < value < _SECONDS_END * 1000:
+        return _of_a_year(value / 1000)
     return None
+
+
+def _of_a_year(seconds: float) -> float | None:
+    """The same, if a calendar has it: a zone or a rounding can bring a time out of the years 1 to 9999."""
+    return seconds if _SECONDS_MIN <= seconds < _SECONDS_END else None
 
 
 def _seconds_of_text(text: str) -> float | None:
@@ -42,7 +47,7 @@ def _seconds_of_text(text: str) -> float | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH).total_seconds()
+    return _of_a_year((moment - _EPOCH).total_seconds())
 
 
 def understand(*values: object) -> tuple[float | None, int | float | str | None]:

@@ -148,7 +148,7 @@ def recall(directory: Path) -> Founded | None:
         return Founded(int(values["servers"]), int(values["base_port"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise StoreError(
             f"{path} cannot be read; write it anew, such as "
             f'{{"servers": {SERVERS}, "base_port": {BASE_PORT}}} with what the board was first started with.'

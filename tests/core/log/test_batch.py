@@ -70,6 +70,19 @@ class BatchTests(SynchronousTestCase):
             with self.assertRaises(ValueError):
                 decode_batch(msgpack.packb(value))
 
+    def test_another_form(self) -> None:
+        """A batch has one form; an empty one is an empty list."""
+        for data in (
+            b"",
+            b"\xc4\x00",
+            b"\x80",
+            b"\xdc\x00\x00",
+            b"\x91\xdc\x00\x02\xc4\x00\xc4\x00",
+            b"\x91\x92\xa0\xa0",
+        ):
+            with self.assertRaises(ValueError, msg=data):
+                decode_batch(data)
+
     def test_too_large(self) -> None:
         """A body beyond every bound is not even looked at."""
         with self.assertRaises(ValueError):

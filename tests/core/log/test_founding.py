@@ -38,6 +38,31 @@ class FoundingTests(SynchronousTestCase):
             with self.assertRaises(ValueError):
                 FoundingDocument.decode(document.encode())
 
+    def test_fields_of_another_kind(self) -> None:
+        """What equals its own bytes need not be a document: a stranger could send the reference one with any limits."""
+        one, two = DOCUMENT.members
+        for document in (
+            *(attrs.evolve(DOCUMENT, users_max=wrong) for wrong in ("x", 0, -1, True, None, 1.5, 2**63, [])),
+            *(attrs.evolve(DOCUMENT, channels_max=wrong) for wrong in ("x", 0, b"")),
+            *(attrs.evolve(DOCUMENT, epoch=wrong) for wrong in ("x", 0, True)),
+            *(attrs.evolve(DOCUMENT, group=wrong) for wrong in ("x", -1, None)),
+            *(
+                attrs.evolve(DOCUMENT, members=(attrs.evolve(one, rank=wrong), two))
+                for wrong in (0, 2, True, 2**31)
+            ),
+            *(
+                attrs.evolve(DOCUMENT, members=(attrs.evolve(one, name=wrong), two))
+                for wrong in ("n" * 65, "b", 7)
+            ),
+            *(
+                attrs.evolve(DOCUMENT, members=(attrs.evolve(one, endpoint=wrong), two))
+                for wrong in ("e" * 257, b"e")
+            ),
+            attrs.evolve(DOCUMENT, members=tuple(Member(b"%016d" % n, f"s{n}", "", n) for n in range(1, 66))),
+        ):
+            with self.assertRaises(ValueError, msg=document):
+                FoundingDocument.decode(document.encode())
+
     def test_another_format(self) -> None:
         """A version that is not known is not guessed at."""
         fields = msgpack.unpackb(DOCUMENT.encode())
