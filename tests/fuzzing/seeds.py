@@ -18,11 +18,13 @@ from bulletin.core.log.entry import NO_HASH, EntryKind, LogIdentity, make_entry
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.log.port import Operation as LogOperation
 from bulletin.core.reference.ranks import Record
+from bulletin.core.store import parts, records
+from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.wire import broker, peers, publications, reference, replies, requests
 from bulletin.core.wire.envelope import Heading
 from bulletin.core.wire.publications import Head
 from bulletin.core.wire.requests import ReadLevel
-from bulletin.storage import hard_state, parts, records
+from bulletin.storage import hard_state
 from bulletin.storage.ranks import _MAGIC
 from tests.core.board.scripts import create, login, publish, send
 from tests.core.board.test_commands import GOOD
@@ -108,7 +110,7 @@ def _made() -> dict[str, Iterable[bytes]]:
         "ranks_file": [_ranks_file(Record()), _ranks_file(_record())],
         "hard_record": [
             RECORD.encode(),
-            hard_state.HardRecord(b"m" * 16, b"", 1, 1, 0, None, 0, NO_HASH).encode(),
+            HardRecord(b"m" * 16, b"", 1, 1, 0, None, 0, NO_HASH).encode(),
         ],
         "hard_slot": [hard_state.encode_slot(RECORD)],
         "learnt_file": [msgpack.packb([1, {b"m" * 16: "tcp://a:1"}])],

@@ -31,6 +31,9 @@ from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.log.port import Operation, position_of
 from bulletin.core.raft.wellformed import well_formed
 from bulletin.core.reference.ranks import RECORD_BYTES_MAX, Record
+from bulletin.core.store import parts, records
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.core.store.port import StoreError
 from bulletin.core.wire import broker, moments, peers, publications, reference, replies, requests
 from bulletin.core.wire.envelope import Envelope, open_envelope
 from bulletin.core.wire.publications import Election, Heads, Published
@@ -38,10 +41,9 @@ from bulletin.language import Language
 from bulletin.roles.client.interactive.lines import understand
 from bulletin.roles.client.interactive.state import State
 from bulletin.roles.supervision.layout import REMEMBERED, recall, remember
-from bulletin.storage import hard_state, parts, records
+from bulletin.storage import hard_state
 from bulletin.storage.learnt import read_learnt, write_learnt
 from bulletin.storage.ranks import FILE_NAME, RankStore
-from bulletin.storage.store import StoreError
 from bulletin.transport.endpoints import EndpointError, parse_endpoint, parse_endpoints, parse_host_port
 from tests.core.board.scripts import Tables
 
@@ -371,7 +373,7 @@ TARGETS = {
         ),
         Target("ranks_record", Record.decode, (ValueError,), Record.encode, True, RECORD_BYTES_MAX),
         Target("ranks_file", _file_of(FILE_NAME, _ranks), (StoreError,), _written(FILE_NAME, _write_ranks)),
-        Target("hard_record", hard_state.HardRecord.decode, (ValueError,), hard_state.HardRecord.encode),
+        Target("hard_record", HardRecord.decode, (ValueError,), HardRecord.encode),
         Target("hard_slot", _hard_slot, (ValueError,), hard_state.encode_slot),
         Target(
             "learnt_file",

@@ -5,7 +5,6 @@ from typing import Final, Self
 import attrs
 import msgpack
 
-
 _FIELDS_MAX: Final = 16
 """Values of a record at most, with room to spare: nothing is built for more of them."""
 
