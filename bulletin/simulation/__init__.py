@@ -7,7 +7,10 @@
     memory_store   the real store's twin: what is written, and what of it survives a power cut
     checkers/      what must hold, one promise a file, checked after every event
     violation      a broken promise, by its name
+    steps          the last steps of a run, in words
     log/           the log tier: nodes, their disks, a digest for a board; fast
+    tier, tiers    what a campaign needs of a world; the worlds that there are
+    campaign       many seeds, in several processes; ``shrinker`` makes a failing one smaller
     clocks         the physical clocks, in a world of their own
 
 Nothing that is simulated is a copy: what runs here is the shipped core, and around it there is nothing but time, network

@@ -9,6 +9,47 @@
     faults     which faults a seed draws, and when they strike
     cluster    all of it, and the two phases: faults, then healing
     mutants    planted bugs, each of which must be caught
-
-Campaigns: ``python -m bulletin.simulation.log --seeds 0:1000``.  A failing seed prints the line that replays it.
 """
+
+from typing import Final
+
+from bulletin.simulation.log.cluster import Cluster
+from bulletin.simulation.log.faults import KINDS, Options
+from bulletin.simulation.tier import Tier
+
+SOMETIMES: Final = (
+    "append_of_old_term",
+    "append_rejection_stale",
+    "append_reply_stale",
+    "campaigns_lost",
+    "campaigns_withheld_by_disk",
+    "commit_before_own_sync",
+    "committed_twice",
+    "fetches",
+    "messages_of_old_term",
+    "old_entry_survives",
+    "overwritten_while_written",
+    "pre_vote_refused_by_log",
+    "pre_vote_refused_by_stickiness",
+    "proposals_refused_full",
+    "read_waits_for_own_term",
+    "reads_lost",
+    "refused",
+    "installed",
+    "log_trimmed",
+    "snapshot_parts_asked_again",
+    "snapshot_parts_missing",
+    "snapshot_parts_stale",
+    "snapshots_resumed",
+    "stepped_down_by_disk",
+    "stepped_down_by_quorum",
+    "transfers_aborted",
+    "transfers_taken",
+    "truncations",
+    "truncations_of_many",
+    "unknown",
+    "vote_request_ignored",
+)
+"""What a campaign of some hundred seeds must have come by."""
+
+LOG_TIER: Final = Tier("log", "Raft nodes and their disks", Options.swarm, Cluster, KINDS, SOMETIMES)

@@ -19,6 +19,7 @@ from bulletin.simulation.log.faults import Faults, Options
 from bulletin.simulation.log.server import Server
 from bulletin.simulation.log.workload import Workload
 from bulletin.simulation.network import Network
+from bulletin.simulation.steps import Steps
 from bulletin.simulation.time import SimulatedTime
 from bulletin.simulation.violation import Violation
 
@@ -57,6 +58,9 @@ class Cluster:
         self.options = options or Options.draw(seed)
         self.time = SimulatedTime()
         self.counts: Counter[str] = Counter()
+        self.strikes = 0
+        """Faults that have struck, or were left out."""
+        self.steps = Steps()
         self.document = found(self.options.servers)
         self.truth = Truth(self.document)
         self.network = Network(self.time, Random(draw.random()), self._deliver)
@@ -87,6 +91,11 @@ class Cluster:
         assert self._digest is not None
         return self._digest.hexdigest()
 
+    @property
+    def last_steps(self) -> list[str]:
+        """What happened last, in words."""
+        return self.steps.in_words()
+
     # --- phases ---
 
     def run(self) -> None:
@@ -116,6 +125,7 @@ class Cluster:
         What was delayed before arrives all the same, and who stands still goes on as late as it would have; only
         then is the weather calm.
         """
+        self.steps.add(self.time.now, "the faults end")
         self.faults.stop()
         paused = max(server.paused_until for server in self.servers)
         stragglers = max(self.network.latest_arrival, paused)
@@ -169,12 +179,14 @@ class Cluster:
 
     def start(self, server: Server) -> None:
         """A server starts on its disk."""
+        self.steps.add(self.time.now, f"server {server.number} starts")
         server.start()
         for checker in self.checkers:
             checker.started(server)
 
     def crash(self, server: Server) -> None:
         """A server loses its process and what was not synced."""
+        self.steps.add(self.time.now, f"server {server.number} crashes")
         self._keep_counters(server)
         server.crash()
         self.workload.crashed(server.number)
@@ -188,6 +200,7 @@ class Cluster:
         self.counts[what] += times
 
     def _deliver(self, sender: int, recipient: int, message: Message) -> None:
+        self.steps.add(self.time.now, f"{sender} -> {recipient}:", message)
         self._record("deliver", sender, recipient, message)
         self.servers[recipient].receive(self.servers[sender].member, message)
 

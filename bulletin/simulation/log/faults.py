@@ -30,7 +30,10 @@ KINDS = (
     "transfer",
     "lost_tail",
     "clock_rates",
+    "amnesia",
 )
+DRAWN = tuple(kind for kind in KINDS if kind != "amnesia")
+"""What a seed draws from: a disk that does not know how much it has lost is a run of its own."""
 
 _NOT_TURBULENT = ("lost_tail", "clock_rates", "stalled_disk")
 
@@ -43,6 +46,7 @@ class Options:
     :param faults: mean seconds between two strikes, by kind.
     :param seconds: how long the faults last.
     :param clients: how many propose and pass barriers at the same time.
+    :param skip: strikes that are left out, by their number from 1 on.
     """
 
     servers: int
@@ -50,6 +54,13 @@ class Options:
     seconds: float
     clients: int
     config: Config
+    skip: frozenset[int] = frozenset()
+
+    @classmethod
+    def swarm(cls, seed: int) -> "Options":
+        """What a campaign runs: each of the following, by the seed."""
+        ways = (cls.draw, cls.draw, cls.turbulent, cls.trimmed, cls.trimmed, cls.forgetful)
+        return Random(f"way {seed}").choice(ways)(seed)
 
     @classmethod
     def draw(cls, seed: int) -> "Options":
@@ -57,7 +68,7 @@ class Options:
         rng = Random(seed)
         kinds: list[str] = []
         if rng.random() >= 0.25:
-            kinds = [kind for kind in KINDS if rng.random() < 0.35]
+            kinds = [kind for kind in DRAWN if rng.random() < 0.35]
         return cls(
             servers=rng.choice((1, 2, 3, 3, 3, 3, 4, 5, 5, 7)),
             faults=tuple((kind, rng.choice((0.3, 1.0, 3.0))) for kind in kinds),
@@ -88,7 +99,7 @@ class Options:
     def turbulent(cls, seed: int) -> "Options":
         """Short and wild: many faults at once, and elections so often that rare interleavings are less so."""
         rng = Random(seed)
-        kinds = [kind for kind in KINDS if kind not in _NOT_TURBULENT and rng.random() < 0.6]
+        kinds = [kind for kind in DRAWN if kind not in _NOT_TURBULENT and rng.random() < 0.6]
         return cls(
             servers=rng.choice((3, 3, 4, 5)),
             faults=tuple((kind, rng.choice((0.3, 0.6))) for kind in kinds),
@@ -165,11 +176,18 @@ class Faults:
     def _schedule(self, kind: str, mean: float) -> None:
         def strike() -> None:
             if not self._over:
-                getattr(self, f"_{kind}")()
-                self._cluster.note(kind)
+                self._strike(kind)
                 self._schedule(kind, mean)
 
         self._cluster.time.after(self._rng.expovariate(1 / mean), strike)
+
+    def _strike(self, kind: str) -> None:
+        cluster = self._cluster
+        cluster.strikes += 1
+        if cluster.strikes not in cluster.options.skip:
+            cluster.steps.add(cluster.time.now, f"fault {cluster.strikes}:", kind)
+            getattr(self, f"_{kind}")()
+            cluster.note(kind)
 
     def _ending(self, action: Callable[[], object]) -> None:
         """Undo a fault some time later, unless the healing did."""

@@ -29,12 +29,8 @@ def _test_of(seed: int, options: Options | None = None, why: str = ""):
         try:
             cluster.run()
         except Exception as error:
-            kinds = ("turbulent", "trimmed")
-            turbulent = "".join(f" --{kind}" for kind in kinds if options == getattr(Options, kind)(seed))
-            raise self.failureException(
-                f"{error!r}\nseed {seed} ({cluster.options})\n"
-                f"replay: python -m bulletin.simulation.log --seeds {seed}{turbulent}"
-            ) from error
+            steps = "\n".join(cluster.last_steps)
+            raise self.failureException(f"{error!r}\nseed {seed} ({cluster.options})\n{steps}") from error
         self.assertGreater(len(cluster.workload.acknowledged), 0)
 
     test.__doc__ = why or "Every promise holds under the faults of this seed."

@@ -1,0 +1,8 @@
+"""The tiers that a campaign can run, by their names."""
+
+from typing import Final
+
+from bulletin.simulation.log import LOG_TIER
+from bulletin.simulation.tier import Tier
+
+TIERS: Final[dict[str, Tier]] = {tier.name: tier for tier in (LOG_TIER,)}
