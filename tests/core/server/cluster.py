@@ -6,8 +6,9 @@ would not: it carries messages, delays them, loses them, kills and stops process
 
 import heapq
 from collections.abc import Callable
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import msgpack
 
@@ -19,12 +20,55 @@ from bulletin.core.reference.coordinator import Coordinator
 from bulletin.core.reference.ranks import Record
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.core.server.work import PageRead, StoreWrite, Work
-from bulletin.core.store.port import StoreFull, StoreLow
+from bulletin.core.store.port import CallFromThread, Failed, Store, StoreError, StoreFull, StoreLow
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 
 TICK = 0.02
 WALL = 1_700_000_000.0
+
+
+class Disk(Protocol):
+    """A server's disk, and what is under way to it."""
+
+    def store(self, call_from_thread: CallFromThread, failed: Failed) -> Store:
+        """A process begins to use it."""
+
+    def step(self) -> bool:
+        """Do one thing of what is to be done; False: there is nothing."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the power is on."""
+
+    def crash(self) -> None:
+        """The power fails, if it is on."""
+
+
+class InMemory:
+    """Implements :class:`Disk` without one."""
+
+    alive = True
+
+    def __init__(self, member: bytes) -> None:
+        self.disk = MemoryDisk(member)
+
+    def store(self, call_from_thread: CallFromThread, failed: Failed) -> Store:
+        return MemoryStore(self.disk, call_from_thread=call_from_thread, failed=failed)
+
+    def step(self) -> bool:
+        """The store has its own turns."""
+        return False
+
+    def crash(self) -> None:
+        self.disk.crash()
+
+
+def _memory_disk(cluster: "Cluster", _server: "Server") -> Disk:
+    return InMemory(cluster.rng.randbytes(16))
+
+
+MakeDisk = Callable[["Cluster", "Server"], Disk]
 
 
 class Server:
@@ -34,29 +78,36 @@ class Server:
         self.cluster = cluster
         self.name = f"s{number}"
         self.endpoint = f"tcp://127.0.0.1:{5560 + number}"
-        self.disk = MemoryDisk(cluster.rng.randbytes(16))
+        self.disk = cluster.make_disk(cluster, self)
         self.life = 0
         self.running = False
         self.paused = False
         self.replica: Replica
-        self.store: MemoryStore
+        self.store: Store
         self.waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.events: list[str] = []
         self.published: list[tuple[bytes, bytes]] = []
         self.reached: dict[bytes, str] = {}
         """Where this server connects to each fellow, by member id."""
         self.fatal: str | None = None
+        self.refused: list[str] = []
+        """Why it did not start, or ended, because of its disk."""
         self.turn_due = False
+        self.work_due = False
 
     def start(self, expect: int = 3) -> None:
         assert not self.running
         self.life += 1
         self.running = True
-        self.paused = self.turn_due = False
+        self.paused = self.turn_due = self.work_due = False
         self.hung = None
         self.waiting = []
-        self.store = MemoryStore(self.disk, call_from_thread=self._from_disk, failed=self._failed)
-        opened = self.store.open()
+        self.store = self.disk.store(partial(self._from_disk, self.life), partial(self._failed, self.life))
+        try:
+            opened = self.store.open()
+        except StoreError as error:
+            self._refused(error)
+            return
         seed = self.cluster.rng.getrandbits(64)
         self.replica = Replica(
             Settings(self.name, self.endpoint, expect, config=self.cluster.config),
@@ -77,6 +128,26 @@ class Server:
         self.running = False
         self.disk.crash()
 
+    def _refused(self, error: StoreError) -> None:
+        """The start came to nothing."""
+        self.running = False
+        if self.disk.alive:
+            self.refused.append(str(error))
+        self.disk.crash()
+
+    def _failed(self, life: int, error: StoreError) -> None:
+        """The disk is full, or failed, or is damaged: then the process ends."""
+        if life != self.life:
+            return
+        match error:
+            case StoreLow():
+                self.input(lambda: self.replica.disk_low(str(error), self.cluster.now))
+            case StoreFull():
+                self.input(lambda: self.replica.disk_full(str(error), self.cluster.now))
+            case _:
+                self.refused.append(str(error))
+                self.kill()
+
     def pause(self) -> None:
         self.paused = True
 
@@ -94,7 +165,8 @@ class Server:
         """The disk does what it was asked, in order."""
         hung, self.hung = self.hung or [], None
         for function, arguments in hung:
-            self._from_disk(function, *arguments)
+            self._from_disk(self.life, function, *arguments)
+        self._work_soon()
 
     @property
     def status(self) -> Any:
@@ -121,6 +193,7 @@ class Server:
             return
         if not self.paused:
             self.input(lambda: self.replica.tick(self.cluster.now))
+        self._work_soon()
         self.cluster.after(TICK, self._tick, life)
 
     def _turn(self, life: int) -> None:
@@ -129,6 +202,24 @@ class Server:
             return
         self.turn_due = False
         self._carry_out(self.replica.ready(self.cluster.now))
+        self._work_soon()
+
+    def _work_soon(self) -> None:
+        """The disk's work is done step by step."""
+        if not self.work_due:
+            self.work_due = True
+            self.cluster.after(self.cluster.rng.uniform(0.0, 0.001), self._work, self.life)
+
+    def _work(self, life: int) -> None:
+        if life != self.life:
+            return
+        self.work_due = False
+        if self.hung is not None:
+            return
+        if self.disk.step():
+            self._work_soon()
+        if not self.disk.alive:
+            self.kill()
 
     def _carry_out(self, work: Work) -> None:
         cluster = self.cluster
@@ -193,9 +284,8 @@ class Server:
             lambda page: self.input(lambda: self.replica.page_read(read.token, page, self.cluster.now)),
         )
 
-    def _from_disk(self, function: Callable[..., object], *arguments: object) -> None:
+    def _from_disk(self, life: int, function: Callable[..., object], *arguments: object) -> None:
         """What the disk has done comes back after a while, in order."""
-        life = self.life
 
         def arrive() -> None:
             if life != self.life:
@@ -206,15 +296,6 @@ class Server:
                 function(*arguments)
 
         self.cluster.in_order(("disk", self.name, life), 0.0005, 0.004, arrive)
-
-    def _failed(self, error: Exception) -> None:
-        match error:
-            case StoreLow():
-                self.input(lambda: self.replica.disk_low(str(error), self.cluster.now))
-            case StoreFull():
-                self.input(lambda: self.replica.disk_full(str(error), self.cluster.now))
-            case _:
-                raise AssertionError(error)
 
 
 class Asked:
@@ -241,10 +322,19 @@ class Cluster:
     :param seed: everything that happens follows from it.
     :param size: how many servers.
     :param loss: how likely a frame between servers is lost.
+    :param make_disk: makes a server's disk; None: one in memory.
     """
 
-    def __init__(self, seed: int, size: int = 3, loss: float = 0.0, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        size: int = 3,
+        loss: float = 0.0,
+        config: Config | None = None,
+        make_disk: "MakeDisk | None" = None,
+    ) -> None:
         self.rng = Random(seed)
+        self.make_disk = make_disk or _memory_disk
         self.loss = loss
         self.config = config or Config()
         self.time = 1000.0

@@ -5,11 +5,12 @@ At length: ``python -m tests.core.server.test_storms FIRST BEYOND``.
 
 import sys
 from random import Random
+from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.raft.config import Config
-from tests.core.server.cluster import Asked, Cluster, Server
+from tests.core.server.cluster import Asked, Cluster, MakeDisk, Server
 
 SEEDS = (1, 2, 3)
 STEPS = 14
@@ -17,6 +18,9 @@ STEPS = 14
 
 class Storm:
     """One run."""
+
+    make_disk: ClassVar[MakeDisk | None] = None
+    faults: ClassVar[tuple[str, ...]] = ("kill", "kill", "pause", "cut", "hang", "mend")
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = Random(seed)
@@ -26,23 +30,29 @@ class Storm:
             held_entries=rng.choice((1, entries, 100)),
             memory_bytes_kept=rng.choice((0, 2**20)),
         )
-        self.cluster = Cluster(seed, rng.choice((3, 3, 5)), rng.choice((0.0, 0.0, 0.03)), config)
+        self.cluster = Cluster(
+            seed, rng.choice((3, 3, 5)), rng.choice((0.0, 0.0, 0.03)), config, self.make_disk
+        )
         self.sent: dict[str, Asked] = {}
         self.taken_over = 0
 
     def run(self) -> None:
         cluster = self.cluster
-        cluster.form()
-        assert cluster.ask("login", user="ana")["status"] == "sucesso"
-        assert cluster.ask("channel", canal="geral")["status"] == "sucesso"
+        self.form()
         for _ in range(STEPS):
-            self.rng.choice((self.kill, self.kill, self.pause, self.cut, self.hang, self.mend))()
+            getattr(self, self.rng.choice(self.faults))()
             for _ in range(self.rng.choice((1, 5, 25))):
                 self.publish()
                 cluster.run(self.rng.choice((0.0, 0.01, 0.05)))
             cluster.run(self.rng.choice((0.0, 0.3, 1.5)))
         self.heal()
         self.judge()
+
+    def form(self) -> None:
+        """Have a board with a user and a channel."""
+        self.cluster.form()
+        assert self.cluster.ask("login", user="ana")["status"] == "sucesso"
+        assert self.cluster.ask("channel", canal="geral")["status"] == "sucesso"
 
     def publish(self) -> None:
         id_ = f"i{len(self.sent)}"
@@ -114,6 +124,7 @@ class Storm:
         cluster = self.cluster
         assert len(cluster.digests()) == 1, "the servers do not agree"
         assert all(server.fatal is None for server in cluster.servers), "a server stopped"
+        assert not any(server.refused for server in cluster.servers), "a disk failed"
         posts = {}
         for server in cluster.servers:
             for query in ({"canal": "geral"}, {"user": "ana"}, {"user": "ana", "com": "ana"}):
