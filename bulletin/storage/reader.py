@@ -96,7 +96,6 @@ class Reader:
             self._fail(StoreError(f"Reading from {self._place} failed ({type(error).__name__}: {error})."))
         if self._told_to_stop:
             self._end()
-            return False
         return did
 
     def _end(self) -> None:

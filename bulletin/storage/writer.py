@@ -185,7 +185,6 @@ class Writer:
             self._fail(self._refusal(f"{type(error).__name__}: {error}"))
         if self._told_to_stop:
             self._end()
-            return False
         return did
 
     def _end(self) -> None:

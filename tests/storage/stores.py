@@ -2,6 +2,7 @@
 
 import queue
 from pathlib import Path
+from random import Random
 
 import attrs
 
@@ -10,8 +11,10 @@ from bulletin.storage import database
 from bulletin.storage.files import SystemFiles
 from bulletin.storage.machine import Machine
 from bulletin.storage.server_directory import DATABASE, HARD_STATE
+from bulletin.storage.simulated_disk.disk import SimulatedDisk
+from bulletin.storage.simulated_disk.host import Host
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
-from tests.storage.power import HastyFiles
+from tests.storage.hasty import HastyFiles
 from tests.storage.scribe import Scribe, document
 
 
@@ -28,6 +31,21 @@ class Loop:
         while not until():
             function, args = self.calls.get(timeout=seconds)
             function(*args)
+
+
+class SteppedLoop(Loop):
+    """Has the work of a store done in between, in one thread."""
+
+    def __init__(self):
+        super().__init__()
+        self.host = None
+
+    def run(self, until, seconds=0.0):
+        while not until():
+            if not self.calls.empty():
+                super().run(self.calls.empty)
+            elif not self.host.step():
+                raise AssertionError("nothing happens any more")
 
 
 class Harness:
@@ -147,3 +165,48 @@ class SqliteHarness(Harness):
             tuning=Tuning(**self.tuning),
             machine=Machine(self.files),
         )
+
+
+class SimulatedHarness(Harness):
+    """A store on a simulated disk; each start is another process."""
+
+    directory = Path("/board")
+
+    def __init__(self, disk=None, window=131_072, **tuning):
+        super().__init__()
+        self.window = window
+        self.disk = disk or SimulatedDisk(Random(1))
+        self.loop = SteppedLoop()
+        self.ending = None
+        self.tuning = {"window": window, "ballast_bytes": 4096, "scrub_pause": 0, **tuning}
+
+    def path(self, name):
+        """Of a file in the directory."""
+        return str(self.directory / name)
+
+    def make(self):
+        self.loop.host = Host(self.disk, lambda: 0.0)
+        if self.ending is not None:
+            self.disk.stop_after(*self.ending)
+            self.ending = None
+        return SqliteStore(
+            self.directory,
+            "server-1",
+            call_from_thread=self.loop.call_from_thread,
+            failed=self.failures.append,
+            tuning=Tuning(**self.tuning),
+            machine=self.loop.host.machine,
+        )
+
+    def stop_in_start(self, operations, ending):
+        """Have the process of the next start end so early."""
+        self.ending = operations, ending
+
+    def end(self):
+        """The process was ended: what it left open is closed."""
+        host, store = self.loop.host, self.store
+        self.disk.kill()
+        store.close(lambda: None)
+        while host.step():
+            pass
+        self.store = None

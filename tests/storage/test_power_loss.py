@@ -1,38 +1,57 @@
 """The power fails at any moment, and whatever was acknowledged is there, or is known to be missing."""
 
-import shutil
-from pathlib import Path
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.board import Board
 from bulletin.core.raft.ready import Fetch, HardState
-from tests.storage import power
+from bulletin.storage.simulated_disk.keeping import everything, nothing, some
 from tests.storage.scribe import Scribe
-from tests.storage.stores import SqliteHarness
+from tests.storage.stores import SimulatedHarness
 
 PEER = b"another-16-bytes"
 
 
-class Run:
-    """A server that works on a recorded disk: every state that it was to have, by number, and what it acknowledged."""
+class Moments:
+    """The disk at each moment of what a process does, as a power cut would leave it, and what was acknowledged by then."""
 
-    def __init__(self, case, **tuning):
-        self.recording = power.Recording()
-        name = f"recording-{id(self)}"
-        self.vfs = power.RecordingVFS(name, self.recording)
-        self.disk = SqliteHarness(case, files=power.RecordingFiles(name, self.recording), **tuning)
+    def __init__(self, disk, variants):
+        self.disk = disk
+        self.variants = variants
+        self.found = []
+        """(image, what was acknowledged, where) of each moment."""
+        self.acknowledged = 0
+        disk.watch = self.happen
+
+    def happen(self, path, what):
+        keep = self.variants[len(self.found) % len(self.variants)]
+        where = f"before operation {len(self.found)}, a {what} of {path}"
+        self.found.append((self.disk.image(keep), self.acknowledged, where))
+
+    def stop(self):
+        """With the moment after all."""
+        self.happen("everything", "end")
+        self.disk.watch = lambda _path, _what: None
+
+
+class Run:
+    """A server that works on a disk: every state that it was to have, by number, and what it acknowledged."""
+
+    def __init__(self, variants=(nothing,), **tuning):
+        self.disk = SimulatedHarness(**tuning)
         self.disk.begin()
         self.disk.stop()
         opened = self.disk.start()
         self.scribe = Scribe(opened.restored, opened.board)
-        self.image = power.Image(self.disk.directory)
-        del self.recording.events[:]
+        self.moments = Moments(self.disk.disk, variants)
         self.vote = None
         self.states = [self.state()]
         self.boards = {0: self.board()}
-        self.acknowledged = 0
+
+    @property
+    def acknowledged(self):
+        return self.moments.acknowledged
 
     def state(self):
         log = self.scribe.log
@@ -50,8 +69,7 @@ class Run:
             self.boards[applied.marks.applied] = self.board()
 
         def done():
-            self.acknowledged = number
-            self.recording.acknowledge(number)
+            self.moments.acknowledged = number
 
         self.disk.store.write(persist, applied, done)
 
@@ -85,12 +103,9 @@ class Run:
 
 
 class PowerLossTests(SynchronousTestCase):
-    def setUp(self):
-        self.place = Path(self.mktemp())
-
-    def look(self, run):
+    def look(self, run, image):
         """What a start from the files finds: state, board, and the mark that something is missing."""
-        disk = SqliteHarness.hasty(self, self.place)
+        disk = SimulatedHarness(image)
         opened = disk.start()
         restored = opened.restored
         try:
@@ -111,81 +126,57 @@ class PowerLossTests(SynchronousTestCase):
             disk.stop()
         return state, restored
 
-    def cut_everywhere(self, run, variants):
+    def cut_everywhere(self, run):
         run.work()
         run.disk.stop()
+        run.moments.stop()
         self.assertEqual(run.disk.failures, [])
-        acknowledged = moments = 0
-        for place, event in enumerate(run.recording.events):
-            run.image.happen(event)
-            if event[1] == "ack":
-                acknowledged = event[2]
-                continue
-            moments += 1
-            run.image.store(self.place, variants[moments % len(variants)])
-            state, restored = self.look(run)
-            where = f"after event {place}, a {event[1]} of {event[0]}"
+        self.assertEqual(run.acknowledged, len(run.states) - 1)
+        for image, acknowledged, where in run.moments.found:
+            state, restored = self.look(run, image)
             self.assertIn(state, run.states[acknowledged:], where)
             self.assertIsNone(restored.trusted_from, where)
-        self.assertEqual(acknowledged, len(run.states) - 1)
-        return moments
+        return len(run.moments.found)
 
     def test_at_any_moment(self):
-        variants = (power.nothing, power.everything, power.some(Random(3)))
-        self.assertGreater(self.cut_everywhere(Run(self), variants), 60)
+        run = Run((nothing, everything, some(Random(3))))
+        self.assertGreater(self.cut_everywhere(run), 60)
 
     def test_at_any_moment_while_the_log_is_folded_away(self):
         """The write-ahead log begins anew every few pages."""
-        run = Run(self, checkpoint_pages=4)
-        self.assertGreater(self.cut_everywhere(run, (power.some(Random(5)), power.nothing)), 60)
-        self.assertGreater(sum(event[:2] == ("board.sqlite", "sync") for event in run.recording.events), 3)
+        run = Run((some(Random(5)), nothing), checkpoint_pages=4)
+        self.assertGreater(self.cut_everywhere(run), 60)
+        folds = [where for *_, where in run.moments.found if "a sync of /board/board.sqlite" in where]
+        self.assertGreater(sum(where.endswith("sqlite") for where in folds), 3)
 
     def test_again_while_the_start_after_it_repairs(self):
-        run = Run(self, checkpoint_pages=4)
+        run = Run((some(Random(1)),), checkpoint_pages=4)
         run.work()
         run.disk.stop()
-        middle = len(run.recording.events) // 2
-        acknowledged = 0
-        for event in run.recording.events[:middle]:
-            run.image.happen(event)
-            acknowledged = event[2] if event[1] == "ack" else acknowledged
-        first = Path(self.mktemp())
-        run.image.store(first, power.some(Random(1)))
-        recording = power.Recording()
-        vfs = power.RecordingVFS("second", recording)
-        second = SqliteHarness(self, files=power.RecordingFiles("second", recording))
-        second.directory = first
-        image = power.Image(first)
-        incarnation = second.start().restored.incarnation
-        recording.acknowledge(incarnation)
+        middle, acknowledged, _ = run.moments.found[len(run.moments.found) // 2]
+        second = SimulatedHarness(middle)
+        moments = Moments(middle, (some(Random(2)), nothing, everything))
+        incarnation = moments.acknowledged = second.start().restored.incarnation
         second.stop()
-        used = 1
-        for place, event in enumerate(recording.events):
-            image.happen(event)
-            used = event[2] if event[1] == "ack" else used
-            image.store(self.place, power.some(Random(place)))
-            state, restored = self.look(run)
-            self.assertIn(state, run.states[acknowledged:], place)
-            self.assertIsNone(restored.trusted_from, place)
-            self.assertGreater(restored.incarnation, used, place)
+        moments.stop()
+        self.assertGreater(len(moments.found), 10)
+        for image, used, where in moments.found:
+            state, restored = self.look(run, image)
+            self.assertIn(state, run.states[acknowledged:], where)
+            self.assertIsNone(restored.trusted_from, where)
+            self.assertGreater(restored.incarnation, used, where)
         self.assertEqual(used, incarnation)
-        self.assertIsNotNone(vfs)
 
     def test_a_disk_that_lied(self):
         """The database's syncs came to nothing, the hard state's did not: no acknowledgement is forgotten unnoticed."""
-        run = Run(self)
+        run = Run()
+        run.disk.disk.lies = lambda path: path.endswith("-wal")
         run.work()
+        moments = run.moments.found[:]
         run.disk.stop()
         known = 0
-        for event in run.recording.events:
-            if event == ("board.sqlite-wal", "sync"):
-                continue
-            run.image.happen(event)
-            if event[1] != "ack":
-                continue
-            acknowledged = event[2]
-            run.image.store(self.place, power.nothing)
-            (term, vote, log), restored = self.look(run)
+        for image, acknowledged, _ in moments:
+            (term, vote, log), restored = self.look(run, image)
             later = run.states[acknowledged:]
             self.assertIn((term, vote), [state[:2] for state in later], "they are in the hard-state file too")
             self.assertIn(log, [state[2] for state in run.states])
@@ -196,16 +187,14 @@ class PowerLossTests(SynchronousTestCase):
         self.assertGreater(known, 4)
 
     def test_a_loss_is_known_until_it_is_made_good(self):
-        run = Run(self)
+        run = Run()
         run.work()
-        wal = run.disk.directory / "board.sqlite-wal"
-        self.place.mkdir()
-        for name in power.Image.FILES:
-            shutil.copy(run.disk.directory / name, self.place / name)
-        self.assertGreater(wal.stat().st_size, 0)
-        (self.place / wal.name).write_bytes(b"")
+        image = run.disk.disk.image(everything)
+        disk = SimulatedHarness(image)
+        wal = disk.path("board.sqlite-wal")
+        self.assertTrue(image.files()[wal])
+        image.put(wal, b"")
         run.disk.stop()
-        disk = SqliteHarness.hasty(self, self.place)
         for notes in (1, 0):
             opened = disk.start()
             self.assertEqual(len(opened.notes), notes)

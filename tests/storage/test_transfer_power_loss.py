@@ -1,6 +1,5 @@
 """The power fails at any moment of a transfer: the tables are the old ones or the new ones, and it can go on from there."""
 
-from pathlib import Path
 from random import Random
 
 import attrs
@@ -8,9 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.board import Board
 from bulletin.core.log.entry import Anchor
-from tests.storage import power
+from bulletin.storage.simulated_disk.keeping import everything, nothing, some
 from tests.storage.scribe import Scribe, document
-from tests.storage.stores import MemoryHarness, SqliteHarness
+from tests.storage.stores import MemoryHarness, SimulatedHarness
+from tests.storage.test_power_loss import Moments
 from tests.storage.test_transfer import Feed
 
 WINDOW = 10
@@ -19,16 +19,7 @@ MEMBERS = (b"member--16-bytes", b"another-16-bytes")
 
 class TransferPowerLossTests(SynchronousTestCase):
     def setUp(self):
-        self.place = Path(self.mktemp())
-        self.recording = power.Recording()
-        name = f"recording-{id(self)}"
-        self.vfs = power.RecordingVFS(name, self.recording)
-        self.receiver = SqliteHarness(
-            self,
-            WINDOW,
-            files=power.RecordingFiles(name, self.recording),
-            checkpoint_pages=30,
-        )
+        self.receiver = SimulatedHarness(window=WINDOW, checkpoint_pages=30)
         self.sender = MemoryHarness(WINDOW)
         for harness in (self.sender, self.receiver):
             harness.start()
@@ -36,8 +27,6 @@ class TransferPowerLossTests(SynchronousTestCase):
         found = [self.found(harness, paper) for harness in (self.sender, self.receiver)]
         self.scribe = Scribe(*found[0], WINDOW)
         self.boards = {0: self.scribe.board.marks()}
-        self.step = 0
-        """What was acknowledged last."""
 
     def found(self, harness, paper):
         got = []
@@ -61,7 +50,7 @@ class TransferPowerLossTests(SynchronousTestCase):
             self.assertTrue(harness.write(persist, applied))
 
     def acknowledge(self):
-        self.recording.acknowledge(self.scribe.last_index)
+        self.moments.acknowledged = self.scribe.last_index
 
     def trim(self, index):
         entry = self.scribe.log[index]
@@ -85,9 +74,8 @@ class TransferPowerLossTests(SynchronousTestCase):
             self.acknowledge()
         self.trim(self.scribe.last_index - 1)
 
-    def look(self, acknowledged, where, *, to_the_end):
-        disk = SqliteHarness.hasty(self, self.place)
-        disk.window = disk.tuning["window"] = WINDOW
+    def look(self, image, acknowledged, where, *, to_the_end):
+        disk = SimulatedHarness(image, WINDOW)
         opened = disk.start()
         restored = opened.restored
         try:
@@ -108,26 +96,16 @@ class TransferPowerLossTests(SynchronousTestCase):
         return restored
 
     def test_at_any_moment(self):
-        image = power.Image(self.receiver.directory)
-        del self.recording.events[:]
+        self.moments = Moments(self.receiver.disk, (nothing, everything, some(Random(3))))
         self.work()
         self.receiver.stop()
+        self.moments.stop()
         self.assertEqual(self.receiver.failures, [])
         self.lengths = {1, *range(2, 6), *range(11, 16)}
-        variants = (power.nothing, power.everything, power.some(Random(3)))
-        acknowledged = moments = 0
         applied = set()
-        for place, event in enumerate(self.recording.events):
-            image.happen(event)
-            if event[1] == "ack":
-                acknowledged = event[2]
-                continue
-            moments += 1
-            image.store(self.place, variants[moments % len(variants)])
-            restored = self.look(
-                acknowledged, f"after event {place}, a {event[1]} of {event[0]}", to_the_end=moments % 4 == 0
-            )
+        for number, (image, acknowledged, where) in enumerate(self.moments.found):
+            restored = self.look(image, acknowledged, where, to_the_end=number % 4 == 0)
             applied.add(restored.applied)
         self.assertEqual(acknowledged, self.scribe.last_index)
         self.assertIn(11, applied)
-        self.assertGreater(moments, 80)
+        self.assertGreater(len(self.moments.found), 80)

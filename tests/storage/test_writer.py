@@ -2,30 +2,31 @@
 
 import contextlib
 import errno
+import os
+from functools import partial
+from random import Random
 
-import apsw
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.store.port import StoreError, StoreFull, StoreLow
-from bulletin.storage.files import SystemFiles
-from tests.storage import power
+from bulletin.storage.simulated_disk.keeping import everything, nothing, some
 from tests.storage.scribe import Scribe
-from tests.storage.stores import SqliteHarness
+from tests.storage.stores import SimulatedHarness
 
 QUERY = PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 50)
 
 
 class FailingDiskTests(SynchronousTestCase):
     def setUp(self):
-        self.recording = power.Recording()
-        name = f"recording-{id(self)}"
-        self.vfs = power.RecordingVFS(name, self.recording)
-        self.disk = SqliteHarness(
-            self, files=power.RecordingFiles(name, self.recording), ballast_bytes=1 << 16
-        )
+        self.fails = {}
+        """(path's end, operation) -> the system's error."""
+        self.operations = []
+        self.disk = SimulatedHarness(ballast_bytes=1 << 16)
+        self.disk.disk.fault = self.fault
+        self.disk.disk.watch = lambda path, what: self.operations.append((path, what))
         self.scribe = self.disk.begin()
         commands = [
             self.scribe.login("ana"),
@@ -34,7 +35,12 @@ class FailingDiskTests(SynchronousTestCase):
         ]
         self.disk.write(self.scribe.persist(commands), self.scribe.apply())
         self.done = []
-        self.addCleanup(self.recording.fails.clear)
+
+    def fault(self, path, what):
+        for (end, operation), number in self.fails.items():
+            if operation == what and path.endswith(end):
+                return OSError(number, os.strerror(number))
+        return None
 
     def meet(self, file, operation, error, failures=1):
         """Write three batches, the second of which meets the error, until so many failures are reported."""
@@ -47,10 +53,10 @@ class FailingDiskTests(SynchronousTestCase):
 
         write(1)
         self.disk.loop.run(lambda: self.done)
-        self.recording.fails[file, operation] = error
+        self.fails[file, operation] = error
         write(2)
         self.disk.loop.run(lambda: len(self.disk.failures) == failures)
-        self.recording.fails.clear()
+        self.fails.clear()
         write(3)
         self.disk.store.write(None, None, lambda: self.done.append(4))
 
@@ -59,7 +65,6 @@ class FailingDiskTests(SynchronousTestCase):
         self.disk.stop()
         self.assertEqual(self.done, [1])
         self.assertEqual(len(self.disk.failures), 1)
-        self.disk.files = SystemFiles()
         restored = self.disk.start().restored
         posts = self.disk.page(QUERY).posts
         self.disk.stop()
@@ -69,29 +74,29 @@ class FailingDiskTests(SynchronousTestCase):
 
     def test_a_sync_that_fails(self):
         """It is not tried again: the second time it would seem to succeed."""
-        self.meet("-wal", "sync", apsw.IOError("EIO"))
+        self.meet("-wal", "sync", errno.EIO)
         (error,) = self.disk.failures
         self.assertIsInstance(error, StoreError)
         self.assertNotIsInstance(error, StoreFull)
         self.assertIn(str(self.disk.directory), str(error))
-        syncs = [event for event in self.recording.events if event[1] == "sync"]
+        before = list(self.operations)
         self.disk.stop()
-        self.assertEqual([event for event in self.recording.events if event[1] == "sync"], syncs)
+        self.assertEqual(self.operations, before)
         self.disk.start()
         self.reopened()
 
     def test_a_write_that_fails(self):
-        self.meet("-wal", "write", apsw.IOError("EIO"))
+        self.meet("-wal", "write", errno.EIO)
         self.reopened()
 
     def test_a_hard_state_that_cannot_be_written(self):
-        self.meet("hard-state", "write", OSError(errno.EIO, "Input/output error"))
+        self.meet("hard-state", "write", errno.EIO)
         self.assertNotIsInstance(self.disk.failures[0], StoreFull)
         self.reopened()
 
     def test_a_full_disk(self):
         """The server steps aside, and goes on serving what it has."""
-        self.meet("-wal", "write", apsw.FullError("ENOSPC"), failures=2)
+        self.meet("-wal", "write", errno.ENOSPC, failures=2)
         self.both_full_errors()
         self.assertEqual([post.message for post in self.disk.page(QUERY).posts], ["antes", "texto 1"])
         self.reopened()
@@ -107,8 +112,8 @@ class FailingDiskTests(SynchronousTestCase):
 
     def test_a_full_disk_that_has_room_once_the_ballast_is_given_up(self):
         """What was under way is stored, and so is what comes next."""
-        self.assertTrue((self.disk.directory / "ballast").exists())
-        self.recording.fails["-wal", "write"] = apsw.FullError("ENOSPC")
+        self.assertIn(self.disk.path("ballast"), self.disk.disk.files())
+        self.fails["-wal", "write"] = errno.ENOSPC
         self.patch(
             self.disk.store._directory.files, "remove", self.give_room(self.disk.store._directory.files)
         )
@@ -120,9 +125,9 @@ class FailingDiskTests(SynchronousTestCase):
             self.disk.loop.run(lambda number=number: number in self.done)
         (low,) = self.disk.failures
         self.assertIsInstance(low, StoreLow)
-        self.assertFalse((self.disk.directory / "ballast").exists())
+        self.assertNotIn(self.disk.path("ballast"), self.disk.disk.files())
         restored, board = self.resumed()
-        self.assertTrue((self.disk.directory / "ballast").exists())
+        self.assertIn(self.disk.path("ballast"), self.disk.disk.files())
         self.assertEqual((restored.last_index, board.marks.applied), (4, 4))
         self.disk.stop()
 
@@ -131,7 +136,7 @@ class FailingDiskTests(SynchronousTestCase):
 
         def remove_and_make_room(path):
             remove(path)
-            self.recording.fails.clear()
+            self.fails.clear()
 
         return remove_and_make_room
 
@@ -144,12 +149,12 @@ class FailingDiskTests(SynchronousTestCase):
 
     def test_back_from_a_full_disk(self):
         """It is tried as often as one likes; what was dropped was not acknowledged, and does not come back."""
-        self.meet("-wal", "write", apsw.FullError("ENOSPC"), failures=2)
+        self.meet("-wal", "write", errno.ENOSPC, failures=2)
         self.both_full_errors()
-        self.recording.fails["-wal", "write"] = apsw.FullError("ENOSPC")
+        self.fails["-wal", "write"] = errno.ENOSPC
         self.assertEqual(self.resumed(), (None, None))
         self.assertEqual(self.resumed(), (None, None))
-        self.recording.fails.clear()
+        self.fails.clear()
         incarnation = self.disk.store._incarnation
         restored, board = self.resumed()
         self.assertEqual((restored.last_index, board.marks.applied), (3, 3))
@@ -167,14 +172,14 @@ class FailingDiskTests(SynchronousTestCase):
         self.disk.stop()
 
     def test_a_full_disk_under_the_hard_state(self):
-        self.meet("hard-state", "write", OSError(errno.ENOSPC, "No space left on device"))
+        self.meet("hard-state", "write", errno.ENOSPC)
         self.assertIsInstance(self.disk.failures[0], StoreFull)
-        self.assertEqual(self.disk.store._directory.files.exists(self.disk.directory / "ballast"), True)
+        self.assertIn(self.disk.path("ballast"), self.disk.disk.files())
         self.reopened()
 
     def test_back_from_a_full_disk_under_the_hard_state(self):
         """The database is one commit ahead of the file: that write counts, though it was not acknowledged."""
-        self.meet("hard-state", "write", OSError(errno.ENOSPC, "No space left on device"))
+        self.meet("hard-state", "write", errno.ENOSPC)
         restored, _ = self.resumed()
         self.assertEqual(restored.last_index, 4)
         self.assertIsNone(restored.trusted_from)
@@ -188,26 +193,25 @@ class FailingDiskTests(SynchronousTestCase):
         self.scribe.sequence = 0
         self.assertEqual(opened.restored.last_index, self.scribe.last_index)
         self.done = []
-        self.recording.fails["board.sqlite", "write"] = apsw.IOError("EIO")
+        self.fails["board.sqlite", "write"] = errno.EIO
         self.disk.store.write(self.scribe.persist(body=bytes(20_000)), None, lambda: self.done.append(1))
         self.disk.loop.run(lambda: self.disk.failures)
-        self.recording.fails.clear()
+        self.fails.clear()
         self.disk.stop()
         self.assertEqual(self.done, [1])
-        self.disk.files = SystemFiles()
         self.assertEqual(self.disk.start().restored.last_index, self.scribe.last_index)
         self.disk.stop()
 
     def test_a_start_on_a_full_disk(self):
         """The ballast is given up, and the start says what to do."""
         self.disk.stop()
-        self.recording.fails["-wal", "write"] = apsw.FullError("ENOSPC")
+        self.fails["-wal", "write"] = errno.ENOSPC
         error = self.assertRaises(StoreFull, self.disk.start)
         self.assertIn("free at least", str(error))
-        self.assertFalse((self.disk.directory / "ballast").exists())
-        self.recording.fails.clear()
+        self.assertNotIn(self.disk.path("ballast"), self.disk.disk.files())
+        self.fails.clear()
         self.disk.start()
-        self.assertTrue((self.disk.directory / "ballast").exists())
+        self.assertIn(self.disk.path("ballast"), self.disk.disk.files())
         self.disk.stop()
 
     def test_rows_that_contradict_the_tables(self):
@@ -240,36 +244,49 @@ class CreationTests(SynchronousTestCase):
     """A start in a new directory that ends anywhere leaves nothing that the next one stumbles over."""
 
     def test_a_first_start_that_fails_anywhere(self):
-        recording = power.Recording()
-        name = f"recording-{id(self)}"
-        vfs = power.RecordingVFS(name, recording)
-        disk = SqliteHarness(self, files=power.RecordingFiles(name, recording))
-        disk.start()
-        disk.stop()
-        count = len(recording.events)
-        self.assertGreater(count, 10)
-        for last in range(count):
-            recording.happen = FailsFrom(last)
-            disk = SqliteHarness(self, files=power.RecordingFiles(name, recording))
+        for last in range(self.operations()):
+            disk = SimulatedHarness()
+            disk.disk.fault = FailsFrom(last)
             with contextlib.suppress(StoreError):
                 disk.start()
                 disk.stop()  # what fails late is the fold at the end
-            disk.files = power.HastyFiles()
-            disk.failures.clear()
-            disk.begin()
-            disk.stop()
-            self.assertEqual(disk.start().restored.last_index, 1)
-            disk.stop()
-        self.assertIsNotNone(vfs)
+            self.goes_on(disk)
+
+    def test_a_first_start_in_which_the_power_fails_anywhere(self):
+        for keep in (nothing, everything, some(Random(1)), some(Random(2))):
+            for last in range(self.operations()):
+                disk = SimulatedHarness()
+                disk.stop_in_start(last, partial(disk.disk.cut, keep))
+                with contextlib.suppress(StoreError):
+                    disk.start()
+                    disk.stop()
+                self.goes_on(disk)
+
+    def operations(self):
+        """How many a first start has, and a stop."""
+        disk = SimulatedHarness()
+        disk.start()
+        disk.stop()
+        self.assertGreater(disk.disk.operations, 50)
+        return disk.disk.operations
+
+    def goes_on(self, disk):
+        disk.disk.fault = lambda _path, _what: None
+        disk.failures.clear()
+        disk.begin()
+        disk.stop()
+        self.assertEqual(disk.start().restored.last_index, 1)
+        disk.stop()
 
 
 class FailsFrom:
-    """Lets so many operations happen, and no further one."""
+    """Lets so many operations that change something happen, and no further one."""
 
     def __init__(self, count):
         self.left = count
 
-    def __call__(self, file, what, *details):
-        if not self.left:
-            raise OSError(errno.EIO, "Input/output error") if file == "hard-state" else apsw.IOError("EIO")
+    def __call__(self, _path, what):
+        if what == "read":
+            return None
         self.left -= 1
+        return OSError(errno.EIO, "Input/output error") if self.left < 0 else None

@@ -38,6 +38,8 @@ class SimulatedDisk:
         """Bytes that all files may have together; None: as many as they like."""
         self.fault: Fault = lambda _path, _what: None
         """Asked before each operation."""
+        self.lies: Callable[[str], bool] = lambda _path: False
+        """Whether a sync of a file's bytes is said to be done, and is not."""
         self.watch: Callable[[str, str], object] = lambda _path, _what: None
         """Called before each operation that changes something, with its path and what it is."""
         self.operations = 0

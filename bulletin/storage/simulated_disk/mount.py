@@ -59,7 +59,8 @@ class OpenedFile:
     def sync(self) -> None:
         """See :meth:`bulletin.storage.files.OpenFile.sync`."""
         self._disk.happen(self._mount, self._path, "sync")
-        self.file.sync()
+        if not self._disk.lies(self._path):
+            self.file.sync()
 
     def close(self) -> None:
         """See :meth:`bulletin.storage.files.OpenFile.close`."""
