@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bulletin.core.store.port import StoreBusy, StoreError
 from bulletin.storage.simulated_disk.file import File
 from bulletin.storage.simulated_disk.keeping import Renamed, Truncated, Wrote
 from bulletin.storage.simulated_disk.vfs import DiskVFS
-from bulletin.core.store.port import StoreBusy, StoreError
 
 if TYPE_CHECKING:
     from bulletin.storage.files import Lock

@@ -3,11 +3,11 @@
 from pathlib import Path
 from random import Random
 
+from bulletin.core.store.port import CallFromThread, Failed, Store
 from bulletin.storage.simulated_disk.disk import SimulatedDisk
 from bulletin.storage.simulated_disk.host import Host
 from bulletin.storage.simulated_disk.keeping import any_of
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
-from bulletin.core.store.port import CallFromThread, Failed, Store
 from tests.core.server.cluster import Cluster, Server
 
 DIRECTORY = Path("/board")

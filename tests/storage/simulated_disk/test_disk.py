@@ -8,10 +8,10 @@ from random import Random
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.store.port import StoreBusy
 from bulletin.storage.files import replace_durably
 from bulletin.storage.simulated_disk.disk import SimulatedDisk
 from bulletin.storage.simulated_disk.keeping import SECTOR, everything, nothing, some
-from bulletin.storage.store import StoreBusy
 
 DIRECTORY = Path("/board")
 FILE = DIRECTORY / "file"
