@@ -33,7 +33,9 @@ class Corpus(SynchronousTestCase):
         self.assertEqual(set(made), set(TARGETS))
         for name, seeds in made.items():
             there = {path.read_bytes() for path in corpus(name)}
-            self.assertEqual([seed for seed in seeds if seed not in there], [], f"{name}: python -m tests.fuzzing --seeds")
+            self.assertEqual(
+                [seed for seed in seeds if seed not in there], [], f"{name}: python -m tests.fuzzing --seeds"
+            )
 
     def test_every_target_takes_something(self):
         """Else what is fed to it would only ever be refused, at its door."""

@@ -139,7 +139,9 @@ class FullDisks:
 
     def post(self, caller: Caller) -> str:
         """Post something; the refusal's code, or nothing."""
-        reply = caller.call("publicar mensagem", {"canal": "geral", "user": "ana", "message": "x" * 3000}, 6.0)
+        reply = caller.call(
+            "publicar mensagem", {"canal": "geral", "user": "ana", "message": "x" * 3000}, 6.0
+        )
         return "" if reply is not None and reply["status"] == "sucesso" else str((reply or {}).get("erro"))
 
 
