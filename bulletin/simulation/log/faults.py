@@ -205,14 +205,14 @@ class Faults:
         victim = self._victim()
         if victim.port is not None:
             self._cluster.crash(victim)
-            self._ending(partial(_start, victim))
+            self._ending(partial(self._start, victim))
 
     def _crash_all(self) -> None:
         if self._rng.random() < 0.3:
             for victim in self._cluster.servers:
                 if victim.port is not None:
                     self._cluster.crash(victim)
-                    self._ending(partial(_start, victim))
+                    self._ending(partial(self._start, victim))
 
     def _cut(self, pairs: set[tuple[int, int]]) -> None:
         network = self._cluster.network
@@ -282,7 +282,7 @@ class Faults:
         first = max(1, last - 5, victim.disk.durable.anchor.index)
         if last > first:
             victim.disk.lose_tail(self._rng.randint(first, last - 1))
-        self._ending(partial(_start, victim))
+        self._ending(partial(self._start, victim))
 
     def _amnesia(self) -> None:
         """One server in a run, though again and again: a peer may exclude it for good for what it has forgotten."""
@@ -292,9 +292,8 @@ class Faults:
             self._cluster.crash(victim)
         if victim.disk.forget(self._rng.choice((1, 2, 8))):
             self._cluster.note("disks_with_amnesia")
-        self._ending(partial(_start, victim))
+        self._ending(partial(self._start, victim))
 
-
-def _start(server: "Server") -> None:
-    if server.port is None:
-        server.start()
+    def _start(self, server: "Server") -> None:
+        if server.port is None:
+            self._cluster.start(server)

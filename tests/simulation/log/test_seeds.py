@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.simulation.checkers import Checker
 from bulletin.simulation.log.cluster import Cluster
 from bulletin.simulation.log.faults import Options
 
@@ -53,6 +54,29 @@ class ForgetfulTests(SynchronousTestCase):
             self.assertGreater(cluster.counts["disks_with_amnesia"], 0, seed)
             again += cluster.counts["trusted_again"]
         self.assertGreater(again, 0)
+
+
+class Starts(Checker):
+    """How often each server was started, as far as a checker hears of it."""
+
+    def __init__(self, cluster) -> None:
+        super().__init__(cluster)
+        self.heard = [0] * len(cluster.servers)
+
+    def started(self, server) -> None:
+        self.heard[server.number] += 1
+
+
+class CheckerTests(SynchronousTestCase):
+    def test_checkers_hear_of_every_start(self) -> None:
+        """Also of those that end a fault, where what is on the disk matters most."""
+        cluster = Cluster(3, Options.turbulent(3))
+        heard = Starts(cluster)
+        cluster.checkers.append(heard)
+        cluster.run()
+        starts = [server.disk.durable.incarnation for server in cluster.servers]
+        self.assertGreater(sum(starts), len(starts))
+        self.assertEqual(heard.heard, starts)
 
 
 class RegressionTests(SynchronousTestCase):
