@@ -19,7 +19,7 @@ from pathlib import Path
 import msgpack
 import zmq
 
-from tests.processes.board import Board, free_base_port
+from bulletin.torture.board import Board, free_base_port
 
 IN_FLIGHT = (1, 8, 64, 256)
 TEXT = "x" * 100

@@ -43,8 +43,7 @@ def fail(reactor: Any, sentence: str) -> None:
     :param sentence: what happened and what to do, for the log and for stderr.
     """
     _log.error("{sentence}", sentence=sentence)
-    say(sentence)
-    reactor.addSystemEventTrigger("after", "shutdown", _exit)
+    reactor.addSystemEventTrigger("after", "shutdown", _exit, sentence)
     stop(reactor)
 
 
@@ -55,6 +54,7 @@ def say(sentence: str) -> None:
         sys.__stderr__.flush()
 
 
-def _exit() -> NoReturn:
+def _exit(sentence: str) -> NoReturn:
+    say(sentence)  # the last line, behind whatever was written while stopping
     # twistd has no way to give a status: it returns to the interpreter, which ends with 0.
     os._exit(FAILED)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from bulletin.torture.waiting import until
 from tests.deployment.containers import Project, obstacle
-from tests.processes.waiting import until
 
 
 class RunTests(SynchronousTestCase):

@@ -12,8 +12,8 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from bulletin.roles.notify import STATUS_CHARACTERS_MAX
+from bulletin.torture.board import free_base_port
 from tests.deployment.units import DEPLOY, ETC, UNITS, Unit, add_system, install
-from tests.processes.board import free_base_port
 
 SERVERS = ("one", "two", "three")
 INSTALLED = (

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from tests.processes.board import Board
+from bulletin.torture.board import Board
 
 IDLE_SECONDS = 5.0
 """Other tests of the same run should not share the machine with a board that nobody talks to."""

@@ -1,4 +1,4 @@
-"""Real roles as real processes: killed, paused, restarted, while plain ZeroMQ clients talk to them.
+"""Real roles as real processes, while plain ZeroMQ clients, bots, people and strangers talk to them.
 
-``python -m tests.processes.torture --help`` runs any of these at length.
+What breaks them at random is ``python -m bulletin.torture``.
 """

@@ -26,9 +26,9 @@ from random import Random
 
 import zmq
 
-from tests.processes import waiting
-from tests.processes.board import Board, RoleProcess, free_base_port
-from tests.processes.clients import Caller
+from bulletin.torture import waiting
+from bulletin.torture.board import Board, RoleProcess, free_base_port
+from bulletin.torture.calls import Caller
 
 PATIENCE = 120.0
 """Seconds until a board without faults must have settled, and been read by, everybody."""

@@ -21,8 +21,8 @@ import attrs
 import zmq
 
 from bulletin.core.clocks.corrected import SLEW
-from tests.processes.board import Board, RoleProcess
-from tests.processes.clients import Caller
+from bulletin.torture.board import Board, RoleProcess
+from bulletin.torture.calls import Caller
 
 CHANNEL = "tempo"
 PATIENCE = 30.0

@@ -18,7 +18,7 @@ from random import Random
 import attrs
 import zmq
 
-from tests.processes.board import Board
+from bulletin.torture.board import Board
 from tests.processes.hostile_attacks import ATTACKS, Arena, Attack
 from tests.processes.hostile_watch import MIB, Honest, Watch
 

@@ -14,8 +14,8 @@ import attrs
 import msgpack
 import zmq
 
+from bulletin.torture.board import Board, RoleProcess
 from tests.processes import hostile_bytes as junk
-from tests.processes.board import Board, RoleProcess
 from tests.processes.hostile_bytes import KIB, MIB
 from tests.processes.hostile_zmtp import GREETING, MORE, RawPeer, frame, greetings, ready, sentences
 

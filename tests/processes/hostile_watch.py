@@ -8,8 +8,10 @@ from pathlib import Path
 import attrs
 import zmq
 
-from tests.processes.board import Board, RoleProcess
-from tests.processes.clients import Caller, whole_history
+from bulletin.torture.board import Board, RoleProcess
+from bulletin.torture.calls import Caller
+from bulletin.torture.load import channels, whole_history
+from bulletin.torture.watch import memory
 
 MIB = 1024 * 1024
 
@@ -34,16 +36,6 @@ PATIENCE = 5.0
 
 SERVED_WITHIN = 15.0
 """Seconds in which each of its posts must be acknowledged, by asking again where that is advised."""
-
-
-def memory(pid: int, key: str) -> int:
-    """Bytes of ``VmRSS`` (now) or ``VmHWM`` (the most so far) of a process; 0 where it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    match = re.search(rf"^{key}:\s+(\d+) kB", text, re.MULTILINE)
-    return 1024 * int(match[1]) if match else 0
 
 
 @attrs.define
@@ -159,7 +151,7 @@ class Honest(threading.Thread):
     def lost(self) -> list[str]:
         """Acknowledged posts that are not in the history once, where they were acknowledged."""
         stored: dict[str, list[int]] = {}
-        for post in whole_history(self.caller, [CHANNEL]):
+        for post in whole_history(self.caller, channels(CHANNEL)):
             stored.setdefault(post.id, []).append(post.seq)
         return [
             f"{id_} was acknowledged at {seq} and is at {stored.get(id_)}"

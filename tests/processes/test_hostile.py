@@ -6,7 +6,7 @@ from pathlib import Path
 import zmq
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.processes.board import Board
+from bulletin.torture.board import Board
 from tests.processes.hostile import once
 from tests.processes.hostile_attacks import ATTACKS, Arena
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import zmq
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.processes.board import Board
-from tests.processes.clients import Caller, whole_history
-from tests.processes.waiting import until
+from bulletin.torture.board import Board
+from bulletin.torture.calls import Caller
+from bulletin.torture.load import channels, whole_history
+from bulletin.torture.waiting import until
 
 PATIENCE = 60.0
 
@@ -75,4 +76,4 @@ class MovingTests(SynchronousTestCase):
         for server in board.servers:
             server.wait_ready()  # by what they have learnt: there is nobody to ask
         self.post(4)
-        self.assertEqual([post.seq for post in whole_history(self.caller, ["geral"])], [1, 2, 3, 4])
+        self.assertEqual([post.seq for post in whole_history(self.caller, channels("geral"))], [1, 2, 3, 4])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from bulletin.torture.board import TWISTD, Board
 from tests.processes import terminal
-from tests.processes.board import TWISTD, Board
 from tests.processes.terminal import HEIGHT, PROMPT, Terminals
 
 

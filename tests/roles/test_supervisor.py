@@ -18,7 +18,7 @@ from bulletin.roles.supervision.layout import REMEMBERED, Founded
 from bulletin.roles.supervision.policy import KILL_AFTER, LOOK_OFTEN, LOOK_SELDOM, SCREEN_AFTER, Death, Health
 from bulletin.roles.supervision.processes import Processes
 from bulletin.roles.supervisor import Board, Options, Setting, makeService
-from tests.processes.board import free_base_port
+from bulletin.torture.board import free_base_port
 
 PATIENCE = 20
 

@@ -17,7 +17,7 @@ PATIENCE = 30.0
 HOLDER = """
 import sys
 from pathlib import Path
-from tests.processes.board import Board
+from bulletin.torture.board import Board
 board = Board(Path(sys.argv[1]))
 board.proxy.start()
 board.proxy.wait_ready()

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS: Final = 0.05
 
 Value = TypeVar("Value")
 

@@ -1,0 +1,176 @@
+"""``python -m bulletin.torture``: its options, its namespaces, its last line, its status."""
+
+import argparse
+import json
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from bulletin.torture import abilities
+from bulletin.torture.campaign import Campaign, Outcome, Plan
+from bulletin.torture.faults import KINDS
+from bulletin.torture.faults.fault import Conditions
+
+SECONDS: Final = 120.0
+SERVERS_MAX: Final = 7
+
+SHOWN_MAX: Final = 20
+"""Broken promises that are told at the end; all are in the campaign's log."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"torture: {message}.\n")
+
+
+def _seconds(factor: float, text: str) -> float:
+    try:
+        seconds = factor * float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 < seconds <= 7 * 86400:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0, or more than a week")
+    return seconds
+
+
+def _integer(low: int, high: int, text: str) -> int:
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from {low} to {high}")
+    return int(text)
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in KINDS]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown) or 'nothing'} is no fault; there are {', '.join(KINDS)}"
+        )
+    return names
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = _Parser(
+        prog="torture",
+        description="Break a real board of real processes under load, and hold it to its promises.",
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "--minutes",
+        type=lambda text: _seconds(60, text),
+        dest="seconds",
+        metavar="N",
+        help="for how long faults come",
+    )
+    made.add_argument(
+        "--seconds",
+        type=lambda text: _seconds(1, text),
+        metavar="N",
+        default=SECONDS,
+        help="the same in seconds; 120 if neither is given",
+    )
+    made.add_argument(
+        "--seed",
+        type=lambda text: _integer(0, 2**63, text),
+        metavar="N",
+        help="what comes; by chance if not given",
+    )
+    made.add_argument(
+        "--servers",
+        type=lambda text: _integer(1, SERVERS_MAX, text),
+        metavar="N",
+        default=3,
+        help="how many servers; 3 if not given",
+    )
+    made.add_argument(
+        "--faults", type=_kinds, metavar="LIST", help=f"of {', '.join(KINDS)}; all if not given"
+    )
+    made.add_argument(
+        "--retain",
+        type=lambda text: _integer(1, 2**31, text),
+        metavar="N",
+        help="log entries that the servers keep; the seed decides if not given",
+    )
+    made.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIRECTORY",
+        help="a new directory for data, logs and records, kept whatever comes of it",
+    )
+    made.add_argument("--quiet", action="store_true", help="do not tell each fault")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a campaign; 0: every promise was kept, 1: one was broken, 2: the command cannot be carried out so.
+
+    :param arguments: those of the command line, if not given.
+    """
+    options = parser().parse_args(arguments)
+    if options.keep is not None and options.keep.exists():
+        print(f"torture: {options.keep} exists already.", file=sys.stderr)
+        return 2
+    abilities.enter()
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    able = abilities.find_out()
+    seed = secrets.randbelow(10**6) if options.seed is None else options.seed
+    conditions = Conditions(able, options.servers)
+    wanted = options.faults or tuple(KINDS)
+    obstacles = {kind: KINDS[kind].obstacle(conditions) for kind in wanted}
+    kinds = tuple(kind for kind, obstacle in obstacles.items() if obstacle is None)
+    impossible = "; ".join(f"{kind}: {obstacle}" for kind, obstacle in obstacles.items() if obstacle)
+    if not kinds:
+        print(f"torture: none of these faults is possible here ({impossible}).", file=sys.stderr)
+        return 2
+    if impossible:
+        print(f"Not possible here: {impossible}.", file=sys.stderr)
+    if not options.quiet and "slow" in kinds and not abilities.netem():
+        print("This kernel has no tc netem: a program of our own plays slow links.", file=sys.stderr)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="bulletin-torture-")) if options.keep is None else options.keep
+        folder.mkdir(parents=True, exist_ok=True)
+        plan = Plan(options.seconds, seed, options.servers, kinds, folder.resolve(), options.retain, able)
+        campaign = Campaign(plan, lambda line: None if options.quiet else print(line, file=sys.stderr))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"torture: the campaign cannot be set up: {error}.", file=sys.stderr)
+        return 2
+    # Whoever is the first process of its namespace does not end by this signal unless it says so.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        outcome = campaign.run()
+        if outcome.broken:
+            campaign.keep()
+    except KeyboardInterrupt:
+        print("torture: interrupted.", file=sys.stderr)
+        return 130
+    finally:
+        campaign.close()
+    print(json.dumps(outcome.figures), flush=True)
+    return _report(outcome, plan, options)
+
+
+def _report(outcome: Outcome, plan: Plan, options: argparse.Namespace) -> int:
+    for sentence in outcome.broken[:SHOWN_MAX]:
+        print(f"BROKEN: {sentence}", file=sys.stderr)
+    if outcome.broken:
+        words = [f"--seed {plan.seed}", f"--seconds {plan.seconds:g}", f"--servers {plan.servers}"]
+        words += [f"--retain {plan.retain}"] if plan.retain is not None else []
+        words += [f"--faults {','.join(plan.kinds)}"] if options.faults else []
+        print(f"Evidence: {plan.folder}", file=sys.stderr)
+        print(f"Again: python -m bulletin.torture {' '.join(words)}", file=sys.stderr)
+        return 1
+    if options.keep is None:
+        shutil.rmtree(plan.folder, ignore_errors=True)
+    return 0

@@ -1,0 +1,216 @@
+"""Files that are not what the server wrote: torn, flipped, of yesterday, of another server, gone.
+
+All other servers are whole meanwhile.  What is expected of the damaged one: it refuses to start with a sentence, takes no part with
+a sentence, or is well again by itself.  Then it is done what docs/operations.md advises: a server that refused, or takes no part,
+gets its own directory back, which was put aside before; one that is well keeps what it has.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from random import Random
+from typing import ClassVar, Final
+
+from bulletin.torture.board import RoleProcess
+from bulletin.torture.faults.fault import READY, Conditions, Fault, Scene, copy_directory
+
+DATABASE: Final = "board.sqlite"
+WAL: Final = "board.sqlite-wal"
+HARD_STATE: Final = "hard-state"
+
+REFUSAL: Final = re.compile(r"^server: \S+ .+")
+"""The last line of a server that refuses its directory."""
+
+TAKES_NO_PART: Final = re.compile(r"is an old copy|The server is empty|has another disk")
+"""What ``/readyz`` of one says that waits for its right directory."""
+
+
+class Damage(Fault):
+    """A server's directory is damaged while it does not run."""
+
+    alone = True
+    seconds = (4.0, 8.0)
+    changes: ClassVar[str]
+    """What is done to it, in words."""
+
+    def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
+        super().__init__(scene, rng, claims)
+        (self.victim,) = claims
+        self._data = scene.board.data(self.victim)
+        self._aside = scene.board.folder / "aside" / self.victim.name
+        self.came_to = ""
+        """What came of it, in words."""
+        self._ended = False
+
+    def begin(self) -> None:
+        """Stop it hard, put its directory aside, damage it, start it."""
+        scene = self.scene
+        scene.held.add(self.victim.name)
+        self.victim.kill()
+        if self._aside.exists():
+            shutil.rmtree(self._aside)
+        copy_directory(self._data, self._aside)
+        self.detail = self.damage(self._data)
+        scene.say(f"{self.victim.name}: {self.detail}")
+        self.victim.start()
+
+    def damage(self, data: Path) -> str:
+        """Damage a directory; what was done, in words."""
+        raise AssertionError(data)
+
+    def end(self) -> None:
+        """Nothing is decided by time: the server is looked at until it is known what came of it."""
+        self._ended = True
+
+    def over(self) -> bool:
+        """Look at the server; heal it as an operator would; say whether it is well."""
+        status, said = self.victim.get("/readyz")
+        if status == READY:
+            self._came_to("well again" if not self.came_to else "")
+            self.scene.held.discard(self.victim.name)
+            return True
+        if not self.victim.alive:
+            self._refused()
+        elif not self.came_to and TAKES_NO_PART.search(said):
+            self._came_to(f"took no part: {said.strip()}")
+            self.victim.kill()
+            self._put_back()
+        return False
+
+    def _refused(self) -> None:
+        lines = self.victim.log.read_text(errors="replace").splitlines()
+        last = lines[-1] if lines else ""
+        status = self.victim.running.returncode
+        if status != 1 or not REFUSAL.search(last):
+            self.scene.broken.append(
+                f"{self.victim.name}, with {self.detail}, ended with status {status}: {last}"
+            )
+        if self.came_to:
+            self.scene.broken.append(f"{self.victim.name} refuses the directory that was its own: {last}")
+        self._came_to(f"refused: {last}")
+        self._put_back()
+
+    def _came_to(self, what: str) -> None:
+        if what:
+            self.came_to = what
+            self.scene.say(f"{self.victim.name}: {what}")
+
+    def _put_back(self) -> None:
+        for path in self._data.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        shutil.copytree(self._aside, self._data, dirs_exist_ok=True)
+        self.victim.start()
+
+
+class Truncate(Damage):
+    """A file that is shorter than it was."""
+
+    kind = "truncate"
+
+    def damage(self, data: Path) -> str:
+        """Cut one off at any byte."""
+        path = _one_of(self.rng, data, (DATABASE, WAL, HARD_STATE))
+        size = path.stat().st_size
+        length = self.rng.choice(
+            (0, self.rng.randrange(size), size - self.rng.randrange(1, min(size, 4096) + 1))
+        )
+        with path.open("r+b") as file:
+            file.truncate(length)
+        return f"{path.name} cut from {size} to {length} bytes"
+
+
+class Flip(Damage):
+    """Bits that are not what they were."""
+
+    kind = "flip"
+
+    def damage(self, data: Path) -> str:
+        """Flip some, anywhere."""
+        path = _one_of(self.rng, data, (WAL, HARD_STATE))
+        flipped = flip(path, self.rng, self.rng.choice((1, 1, 2, 8)))
+        return f"bits flipped in {path.name} at {', '.join(map(str, flipped))}"
+
+
+class Rollback(Damage):
+    """A directory of an earlier time."""
+
+    kind = "rollback"
+
+    @classmethod
+    def pick(
+        cls, scene: Scene, rng: Random, free: list[RoleProcess], budget: int
+    ) -> tuple[RoleProcess, ...] | None:
+        """One of which there is a copy."""
+        known = [role for role in free if role.name in scene.copies]
+        return (rng.choice(known),) if known and budget else None
+
+    def damage(self, data: Path) -> str:
+        """Put a copy in its place, whole or in part."""
+        copy = self.scene.copies[self.victim.name]
+        names = self.rng.choice(((DATABASE, WAL, HARD_STATE), (DATABASE, WAL), (HARD_STATE,)))
+        replace_files(copy, data, names)
+        return f"{', '.join(names)} of an earlier time"
+
+
+class Swap(Damage):
+    """Files of another server."""
+
+    kind = "swap"
+
+    def damage(self, data: Path) -> str:
+        """Put those of a running one in their place, as they are at the moment."""
+        others = [server for server in self.scene.board.servers if server is not self.victim]
+        other = self.rng.choice(others)
+        names = self.rng.choice(((DATABASE, WAL, HARD_STATE), (DATABASE, WAL), (HARD_STATE,)))
+        replace_files(self.scene.board.data(other), data, names)
+        return f"{', '.join(names)} of {other.name}"
+
+    @classmethod
+    def obstacle(cls, conditions: Conditions) -> str | None:
+        """There must be another one."""
+        return None if conditions.servers > 1 else "it takes two servers"
+
+
+class Loss(Damage):
+    """Files that are gone."""
+
+    kind = "loss"
+
+    def damage(self, data: Path) -> str:
+        """Remove one, or all."""
+        names = [path.name for path in data.iterdir() if path.is_file()]
+        if self.rng.random() < 0.75:
+            names = [self.rng.choice((DATABASE, WAL, HARD_STATE))]
+        for name in names:
+            (data / name).unlink(missing_ok=True)
+        return f"without {', '.join(sorted(names))}"
+
+
+def _one_of(rng: Random, data: Path, names: tuple[str, ...]) -> Path:
+    """One of some files that has bytes."""
+    there = [data / name for name in names if (data / name).exists() and (data / name).stat().st_size]
+    return rng.choice(there)
+
+
+def flip(path: Path, rng: Random, count: int) -> list[int]:
+    """Flip so many bits of a file; at which bytes."""
+    offsets = sorted(rng.randrange(path.stat().st_size) for _ in range(count))
+    with path.open("r+b") as file:
+        for offset in offsets:
+            file.seek(offset)
+            (byte,) = file.read(1)
+            file.seek(offset)
+            file.write(bytes([byte ^ (1 << rng.randrange(8))]))
+    return offsets
+
+
+def replace_files(source: Path, target: Path, names: tuple[str, ...]) -> None:
+    """Put files of one directory into another; those that the source has not are removed there."""
+    for name in names:
+        if (source / name).exists():
+            shutil.copy(source / name, target / name)
+        else:
+            (target / name).unlink(missing_ok=True)

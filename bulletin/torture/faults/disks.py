@@ -1,0 +1,109 @@
+"""Disks that hang, fail or are full."""
+
+import os
+import re
+from random import Random
+from typing import Final
+
+from bulletin.torture.board import RoleProcess
+from bulletin.torture.faults.fault import Conditions, Fault, Scene
+
+SYNC_FAILED: Final = re.compile(r"server: .*failed")
+
+LEFT_BYTES: Final = 64 * 1024
+"""Room that a disk which fills up has left at first."""
+
+
+class _Ordered(Fault):
+    """A disk that does what a preloaded library was ordered."""
+
+    word: str
+
+    @classmethod
+    def obstacle(cls, conditions: Conditions) -> str | None:
+        """It takes the library."""
+        return conditions.abilities.disk_orders
+
+    def begin(self) -> None:
+        """Order it."""
+        for server in self.claims:
+            self.scene.orders(server).write_text(self.word)
+
+    def end(self) -> None:
+        """Have it do as the system does."""
+        for server in self.claims:
+            self.scene.orders(server).write_text("ok")
+
+
+class Stall(_Ordered):
+    """Syncs that do not return for a while."""
+
+    kind = "stall"
+    word = "hang"
+    seconds = (0.5, 10.0)
+
+
+class SyncFails(_Ordered):
+    """A sync that fails: the server stops, since what is on its disk is not known; it is started again."""
+
+    kind = "sync-fails"
+    word = "eio"
+    seconds = (3.0, 6.0)
+
+    def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
+        super().__init__(scene, rng, claims)
+        self._before = {server.name: server.process for server in claims}
+
+    def begin(self) -> None:
+        """From the next sync on."""
+        for server in self.claims:
+            self.scene.may_end[server.name] = SYNC_FAILED
+        super().begin()
+
+    def over(self) -> bool:
+        """Whether it has been started again, and is well."""
+        if not super().over():
+            return False
+        for server in self.claims:
+            if server.process is self._before[server.name]:
+                self.scene.broken.append(f"{server.name} went on although its syncs failed")
+            self.scene.may_end.pop(server.name)
+        return True
+
+
+class Full(Fault):
+    """A disk without room: its server steps aside, and comes back by itself when there is room.
+
+    On a file system of the server's own where there is one, else by the library's word.
+    """
+
+    kind = "full"
+    seconds = (3.0, 10.0)
+
+    @classmethod
+    def obstacle(cls, conditions: Conditions) -> str | None:
+        """Either will do."""
+        return conditions.abilities.mounts and conditions.abilities.disk_orders
+
+    def begin(self) -> None:
+        """Take nearly all the room."""
+        for server in self.claims:
+            if self.scene.abilities.mounts is None:
+                fill(self.scene, server)
+            else:
+                self.scene.orders(server).write_text("enospc")
+
+    def end(self) -> None:
+        """Make room."""
+        for server in self.claims:
+            if self.scene.abilities.mounts is None:
+                self.scene.filler(server).unlink()
+            else:
+                self.scene.orders(server).write_text("ok")
+
+
+def fill(scene: Scene, server: RoleProcess) -> None:
+    """Take the room on a server's file system."""
+    room = os.statvfs(scene.board.data(server))
+    with scene.filler(server).open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, room.f_bavail * room.f_frsize - LEFT_BYTES))

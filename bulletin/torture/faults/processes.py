@@ -1,0 +1,238 @@
+"""Processes that are killed, stopped or paused: one, some, all."""
+
+import signal
+import subprocess
+from random import Random
+from time import monotonic
+from typing import ClassVar, Final
+
+import zmq
+
+from bulletin.torture.board import RoleProcess
+from bulletin.torture.calls import Caller
+from bulletin.torture.faults.fault import Conditions, Fault, Scene
+from bulletin.torture.load import CHANNELS
+
+STOP_SECONDS: Final = 30.0
+"""Seconds that a role which was told to stop may take on a busy machine; 5 are promised."""
+
+COPY_SHARE: Final = 0.5
+"""How often a killed server's directory is copied, for a later fault to go back to."""
+
+REFUSED_SECONDS: Final = 5.0
+"""Within these a write is refused where a majority is gone."""
+
+BUSY_SECONDS: Final = 3.0
+"""What a busy machine may add to that."""
+
+WITHOUT_MAJORITY: Final = {"sem_lider", "sem_servidores", "tempo_esgotado"}
+
+
+class Kill(Fault):
+    """``kill -9`` of a server; it is started again later."""
+
+    kind = "kill"
+
+    def begin(self) -> None:
+        """Kill it; sometimes a copy of its directory is kept."""
+        for role in self.claims:
+            self.scene.held.add(role.name)
+            role.kill()
+            if role in self.scene.board.servers and self.rng.random() < COPY_SHARE:
+                self.scene.copy(role)
+
+    def end(self) -> None:
+        """Start it."""
+        for role in self.claims:
+            role.start()
+            self.scene.held.discard(role.name)
+
+
+class Behind(Kill):
+    """A server that is away for longer than the others keep their logs."""
+
+    kind = "behind"
+    seconds = (12.0, 25.0)
+
+
+class Pause(Fault):
+    """SIGSTOP, and SIGCONT later."""
+
+    kind = "pause"
+    seconds = (0.3, 6.0)
+
+    def begin(self) -> None:
+        """Have it stand still."""
+        for role in self.claims:
+            role.signal(signal.SIGSTOP)
+
+    def end(self) -> None:
+        """Have it go on."""
+        for role in self.claims:
+            role.signal(signal.SIGCONT)
+
+
+class Stop(Fault):
+    """SIGTERM, which a role obeys with status 0."""
+
+    kind = "stop"
+
+    def begin(self) -> None:
+        """Tell it to stop."""
+        for role in self.claims:
+            self.scene.held.add(role.name)
+            role.signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """See to it that it has, and start it."""
+        for role in self.claims:
+            try:
+                status = role.running.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.scene.broken.append(f"{role.name} did not stop within {STOP_SECONDS:g} s of SIGTERM")
+                role.kill()
+            else:
+                if status:
+                    self.scene.broken.append(f"{role.name} ended with status {status} after SIGTERM")
+            role.start()
+            self.scene.held.discard(role.name)
+
+
+class _Edge:
+    """One role that is no server."""
+
+    role_name: ClassVar[str]
+
+    @classmethod
+    def pick(
+        cls, scene: Scene, rng: Random, free: list[RoleProcess], budget: int
+    ) -> tuple[RoleProcess, ...] | None:
+        """That role."""
+        del scene, rng, budget
+        return tuple(role for role in free if role.name == cls.role_name) or None
+
+
+class _EdgeFault(_Edge, Fault):
+    """An edge role that is killed, stopped, or paused."""
+
+    def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
+        super().__init__(scene, rng, claims)
+        self._way = rng.choice((Kill, Stop, Pause))(scene, rng, claims)
+        self.detail = self._way.kind
+
+    def begin(self) -> None:
+        """As that does."""
+        self._way.begin()
+
+    def end(self) -> None:
+        """As that does."""
+        self._way.end()
+
+
+class Broker(_EdgeFault):
+    """The broker: who waits for an answer does so in vain, and asks again."""
+
+    kind = role_name = "broker"
+    excuses = True
+
+
+class Proxy(_EdgeFault):
+    """The proxy: publications are lost."""
+
+    kind = role_name = "proxy"
+
+
+class Reference(_EdgeFault):
+    """The reference: nobody founds, nobody tells the time."""
+
+    kind = role_name = "reference"
+
+
+class Everything(Fault):
+    """All processes at once, as when the power fails, but for what the kernel had not written yet."""
+
+    kind = "everything"
+    alone = True
+    excuses = True
+    seconds = (0.2, 3.0)
+
+    @classmethod
+    def pick(
+        cls, scene: Scene, rng: Random, free: list[RoleProcess], budget: int
+    ) -> tuple[RoleProcess, ...] | None:
+        """All roles."""
+        del rng, budget
+        return tuple(free) if len(free) == len(scene.board.roles) else None
+
+    def begin(self) -> None:
+        """Kill them all before one of them can notice."""
+        self.scene.held.update(role.name for role in self.claims)
+        for role in self.claims:
+            role.signal(signal.SIGKILL)
+        for role in self.claims:
+            role.running.wait()
+
+    def end(self) -> None:
+        """Start them, in any order."""
+        for role in self.rng.sample(self.claims, len(self.claims)):
+            role.start()
+        self.scene.held.difference_update(role.name for role in self.claims)
+
+
+class Majority(Fault):
+    """So many servers that no majority is left: writes are refused in time, local reads go on."""
+
+    kind = "majority"
+    alone = True
+    excuses = True
+    seconds = (0.0, 2.0)
+
+    @classmethod
+    def pick(
+        cls, scene: Scene, rng: Random, free: list[RoleProcess], budget: int
+    ) -> tuple[RoleProcess, ...] | None:
+        """A majority, of which one may be the leader; at least one server stays."""
+        del budget
+        servers = scene.board.servers
+        if len(free) < len(scene.board.roles) or len(servers) < 2:
+            return None
+        return tuple(rng.sample(servers, len(servers) // 2 + 1)[: len(servers) - 1])
+
+    @classmethod
+    def obstacle(cls, conditions: Conditions) -> str | None:
+        """One server alone is its own majority."""
+        return None if conditions.servers > 2 else "it takes three servers"
+
+    def begin(self) -> None:
+        """Kill them, and ask what is left."""
+        for role in self.claims:
+            self.scene.held.add(role.name)
+            role.kill()
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        caller = Caller(context, self.scene.board.broker_endpoint, None)
+        try:
+            self._probe(caller)
+        finally:
+            caller.close()
+            context.destroy(0)
+
+    def _probe(self, caller: Caller) -> None:
+        patience = REFUSED_SECONDS + BUSY_SECONDS
+        begun = monotonic()
+        # The channel exists: were the write carried out, it would change nothing.
+        refused = caller.call("cadastrar canal", {"canal": CHANNELS[0]}, patience)
+        waited = monotonic() - begun
+        if refused is None or refused.get("erro") not in WITHOUT_MAJORITY:
+            self.scene.broken.append(
+                f"a write without a majority was not refused in time: {refused} after {waited:.2f} s"
+            )
+        local = caller.call("listar historico", {"canal": CHANNELS[0], "leitura": "local"}, patience)
+        if local is None or local["status"] != "sucesso":
+            self.scene.broken.append(f"a local read was not answered without a majority: {local}")
+        self.detail = f"(a write was refused after {waited:.2f} s)"
+
+    def end(self) -> None:
+        """Start them."""
+        for role in self.claims:
+            role.start()
+            self.scene.held.discard(role.name)

@@ -1,0 +1,73 @@
+"""The command: its sentences and statuses, and a short campaign from a seed."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.torture.command import main
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 240.0
+
+
+def torture(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "bulletin.torture", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+class OptionsTests(SynchronousTestCase):
+    def test_what_is_wrong_is_said_in_one_sentence(self):
+        for arguments, words in (
+            (["--faults", "kill,quake"], "quake is no fault; there are kill, pause,"),
+            (["--faults", ","], "nothing is no fault"),
+            (["--seconds", "soon"], "'soon' is no number"),
+            (["--minutes", "-1"], "-1 is not above 0"),
+            (["--seconds", "nan"], "nan is not above 0"),
+            (["--servers", "9"], "'9' is no number from 1 to 7"),
+            (["--seed", "x"], "'x' is no number"),
+            (["--loud"], "unrecognized arguments: --loud"),
+            (["--keep", str(ROOT)], "exists already"),
+        ):
+            with redirect_stderr(StringIO()) as said:
+                try:
+                    status = main(arguments)
+                except SystemExit as ended:
+                    status = ended.code
+            self.assertEqual(status, 2, arguments)
+            self.assertIn(words, said.getvalue())
+            self.assertEqual(len(said.getvalue().splitlines()), 1, said.getvalue())
+
+    def test_a_fault_that_is_not_possible_with_so_few_servers(self):
+        done = torture("--servers", "1", "--faults", "majority")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn(
+            "none of these faults is possible here (majority: it takes three servers).", done.stderr
+        )
+
+
+class CampaignTests(SynchronousTestCase):
+    timeout = 300
+
+    def test_a_short_one(self):
+        """What this machine cannot do is left out, and named on the standard error that a failure shows."""
+        with tempfile.TemporaryDirectory(prefix="bulletin-torture-") as folder:
+            done = torture("--seconds", "8", "--seed", "7", "--keep", str(Path(folder) / "kept"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        figures = json.loads(done.stdout)
+        self.assertEqual(figures["broken"], 0)
+        self.assertGreater(figures["faults"], 0)
+        self.assertGreater(figures["posts"], 0)
+        self.assertGreaterEqual(figures["stored"], figures["posts"])
+        self.assertEqual(figures["followed"], 2 * figures["stored"])
