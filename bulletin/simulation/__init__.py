@@ -9,6 +9,7 @@
     violation      a broken promise, by its name
     steps          the last steps of a run, in words
     log/           the log tier: nodes, their disks, a digest for a board; fast
+    board/         the board tier: every role, clients and readers, and all that lies between them
     tier, tiers    what a campaign needs of a world; the worlds that there are
     campaign       many seeds, in several processes; ``shrinker`` makes a failing one smaller
     clocks         the physical clocks, in a world of their own

@@ -102,7 +102,7 @@ class MemoryStore:
         tables = disk.written
         document = tables.document
         alone = document is not None and len(document.members) == 1
-        record = judge(disk.record, disk.record, 0, "memory", alone=alone).record
+        record = judge(disk.record, disk.file, disk.bad_slots, "memory", alone=alone).record
         if disk.full:
             disk.ballast = False
         disk.write((), record)
@@ -266,7 +266,7 @@ class MemoryStore:
             return MemoryCopy.posts(tables, asked), 0
         if asked is None:
             if self._copy is None or self._copy.manifest.index < tables.anchor.index:
-                self._copy = MemoryCopy(tables)
+                self._copy = self._disk.copy()
             return encode_manifest(self._copy.manifest), self._copy.manifest.index
         return b"" if self._copy is None else self._copy.chunk(asked), 0
 

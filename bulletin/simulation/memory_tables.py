@@ -23,7 +23,6 @@ from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.parts import (
     CHUNK_ROWS,
-    NAME_BYTES,
     PART_BYTES,
     AskChunk,
     AskPosts,
@@ -176,7 +175,11 @@ class MemoryDisk:
 
     def __init__(self, member: bytes, window: int = OPERATIONS_REMEMBERED) -> None:
         self.record = HardRecord(member, b"", 1, 0, 0, None, 0, NO_HASH)
-        """The hard state, which is only ever written through."""
+        """The database's hard state, which is only ever written through, and"""
+        self.file: HardRecord | None = self.record
+        """the file's beside it: the same, but where a simulation damages one of them; None: it cannot be read."""
+        self.bad_slots = 0
+        """Slots of that file that are damaged."""
         self.written = MemoryTables(window)
         """What a process sees."""
         self.synced = MemoryTables(window)
@@ -193,6 +196,12 @@ class MemoryDisk:
         """For so many of them it has room still."""
         self.learnt: dict[bytes, str] = {}
         """Where fellow servers are; advice, which a power cut may leave or not: here it does."""
+        self._copies = 0
+
+    def copy(self) -> "MemoryCopy":
+        """What is written now, for fellow servers; its name is no other's, and the same in a run that is the same."""
+        self._copies += 1
+        return MemoryCopy(self.written, self.record.member[:8] + self._copies.to_bytes(8, "big"))
 
     def write(self, writes: Sequence[Write], record: HardRecord | None) -> None:
         """One transaction, synced where there is a new hard state."""
@@ -211,7 +220,8 @@ class MemoryDisk:
         for action in self.unsynced:
             action(self.synced)
         self.unsynced.clear()
-        self.record = record
+        self.record = self.file = record
+        self.bad_slots = 0
 
     def crash(self) -> None:
         """The power fails: what was not synced is lost, and nobody uses the disk."""
@@ -292,11 +302,13 @@ class MemoryShelf:
 
 
 class MemoryCopy:
-    """Tables at one index, for fellow servers."""
+    """Tables at one index, for fellow servers.
 
-    _copies = 0
+    :param tables: as they are now.
+    :param name: the copy's, which no earlier one of the same server may have had: 16 bytes.
+    """
 
-    def __init__(self, tables: MemoryTables) -> None:
+    def __init__(self, tables: MemoryTables, name: bytes) -> None:
         assert tables.marks is not None
         self._chunks: list[bytes] = []
         chunks: list[Chunk] = []
@@ -305,8 +317,6 @@ class MemoryCopy:
                 chunk, data = chunk_of(table, rows[start : start + CHUNK_ROWS])
                 chunks.append(chunk)
                 self._chunks.append(data)
-        MemoryCopy._copies += 1
-        name = MemoryCopy._copies.to_bytes(NAME_BYTES, "big")
         index = tables.marks.applied
         self.manifest: Final = Manifest(name, index, *tables.at(index), tables.marks, tuple(chunks))
         """What it holds."""

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from bulletin.core.limits import BALLAST_BYTES
 from bulletin.core.raft.config import Config
 from bulletin.core.server.executor import Executor
+from bulletin.core.server.identity import identity_refusal
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.core.server.room import LOOK_SECONDS
 from bulletin.core.store.port import Failed, Opened, Store, StoreError, StoreFull
@@ -174,7 +175,9 @@ class Server(Role):
     def _begin(self, store: Store, opened: Opened) -> None:
         for note in opened.notes:
             _log.warn("{note}", note=note)
-        self._check_identity(opened)
+        foreign = identity_refusal(opened, self._wiring.name)
+        if foreign is not None:
+            raise self._refusal(foreign)
         replica = Replica(
             self._settings,
             opened.member,
@@ -193,19 +196,6 @@ class Server(Role):
         _log.info("This is the server {name}", name=self._wiring.name)
         self._ticked = self.now().monotonic
         self.every(TICK_SECONDS, self._tick)
-
-    def _check_identity(self, opened: Opened) -> None:
-        """A directory belongs to one server of one name; its endpoint may be another than before."""
-        if opened.restored is None:
-            return
-        document = opened.restored.document
-        own = next((member for member in document.members if member.member == opened.member), None)
-        if own is None:
-            raise self._refusal("the cluster in this directory does not have this server among its members")
-        if own.name != self._wiring.name:
-            raise self._refusal(
-                f"this directory belongs to the server {own.name!r}: start that one here, or name another directory"
-            )
 
     def drain(self) -> Deferred[None] | None:
         """Hand leadership over, and answer what is under way."""

@@ -1,0 +1,33 @@
+"""The board tier: a whole board in one thread, on simulated time, network and disks, from one seed.
+
+What runs is what ships: the dispatcher of every broker, executor and replica of every server, the coordinator of the
+reference, exchange, caller and reader of every client.  Everything between two processes is bytes.
+
+===============  ===============================================================================================
+``options.py``   what a seed draws: sizes, times, which faults, how often
+``machine.py``   one machine's clocks, which drift and are set
+``process.py``   what all processes have in common: they start, stand still, go on, die
+``network.py``   messages between them: delayed, lost, doubled, overtaken, held, torn, sent again
+``server.py``    a server, on ``disk.py``; ``broker.py``, ``proxy.py``, ``reference.py``
+``client.py``    a client with a load of its own, which follows streams, too
+``faults.py``    what strikes, when, and for how long
+``healing.py``   the end of a run: all is mended, or a minority stays broken, and the board has to work
+``history.py``   what clients noted, and how it is judged
+``checkers/``    what must hold, one promise a file
+``world.py``     all of it together
+===============  ===============================================================================================
+"""
+
+from typing import Final
+
+from bulletin.simulation.board.options import Options
+from bulletin.simulation.board.world import World
+
+__all__ = ["SOMETIMES", "Options", "World"]
+
+SOMETIMES: Final = (
+    "applied_twice_and_took_effect_once",
+    "delivered",
+    "told_that_nobody_knows",
+)
+"""What a campaign of some hundred seeds must have come by; if it never does, the faults have become too tame."""

@@ -1,0 +1,185 @@
+"""A server's disk: what stands on it for good, as the checkers look at it, and how it loses some of that."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final
+
+from bulletin.core.log.entry import Anchor, Entry
+from bulletin.core.raft.ready import HardState
+from bulletin.core.store.hard_record import HardRecord
+from bulletin.simulation.memory_tables import MemoryDisk, MemoryTables
+
+PAST_KEPT: Final = 12
+"""Syncs that a disk can go back."""
+
+
+class Content:
+    """What survives a loss of power.
+
+    :param disk: of the server.
+    :param committed: the committed entries, from index 1 on: what is trimmed is only in the tables.
+    """
+
+    def __init__(self, disk: MemoryDisk, committed: Sequence[Entry]) -> None:
+        self._disk = disk
+        self._committed = committed
+
+    @property
+    def _records(self) -> tuple[HardRecord, ...]:
+        """Of the database, and of the file beside it, if that can be read."""
+        file = self._disk.file
+        return (self._disk.record,) if file is None else (self._disk.record, file)
+
+    @property
+    def hard_state(self) -> HardState:
+        """Term and vote."""
+        newest = max(self._records, key=lambda record: (record.term, record.vote is not None, record.commit))
+        return HardState(newest.term, newest.vote)
+
+    @property
+    def incarnation(self) -> int:
+        """Starts, counted."""
+        return max(record.incarnation for record in self._records)
+
+    @property
+    def incarnations(self) -> Mapping[bytes, int]:
+        """The highest seen of each fellow."""
+        return self._disk.synced.incarnations
+
+    @property
+    def anchor(self) -> Anchor:
+        """Where the log begins."""
+        return self._disk.synced.anchor
+
+    def hash_at(self, index: int) -> bytes | None:
+        """The chain hash of what is on the disk at an index, be it only in the tables; None: nothing."""
+        tables = self._disk.synced
+        begin = tables.anchor.index
+        if not 1 <= index <= begin + len(tables.log):
+            return None
+        if index > begin:
+            return tables.log[index - begin - 1].hash
+        return tables.anchor.hash if index == begin else self._committed[index - 1].hash
+
+    def last(self) -> tuple[int, int]:
+        """(term, index) of the last entry: what votes compare."""
+        tables = self._disk.synced
+        if tables.log:
+            return tables.log[-1].term, tables.log[-1].index
+        return tables.anchor.term, tables.anchor.index
+
+
+class SimulatedDisk(MemoryDisk):
+    """A disk in memory that remembers what it was, so that it can lose its end.
+
+    :param member: the random id that a first start would draw, 16 bytes.
+    """
+
+    def __init__(self, member: bytes) -> None:
+        super().__init__(member)
+        self.past: deque[tuple[MemoryTables, HardRecord]] = deque(maxlen=PAST_KEPT)
+        """What it was before each of its latest syncs."""
+
+    def sync(self, record: HardRecord) -> None:
+        """See :class:`MemoryDisk`."""
+        self.past.append((self.synced.copy(), self.record))
+        super().sync(record)
+
+    def back_to(self, tables: MemoryTables, record: HardRecord) -> None:
+        """The database is what it was."""
+        self.synced, self.record = tables, record
+        self.written = tables.copy()
+        self.unsynced.clear()
+        self.past.clear()
+
+
+class Disk:
+    """One server's disk, and what it was through.
+
+    :param member: the id of a first start.
+    :param committed: the committed entries.
+    """
+
+    def __init__(self, member: bytes, committed: Sequence[Entry]) -> None:
+        self._committed = committed
+        self.memory = SimulatedDisk(member)
+        self.durable = Content(self.memory, committed)
+        self.amnesias = 0
+        """How often it has lost its end and did not know how much."""
+        self.tainted = False
+        """Whether it has forgotten for good what it had acknowledged."""
+        self.waiting = 0
+        """Writes that were asked for and are not stored."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it has lost what was acknowledged, and nobody has made up for it."""
+        memory = self.memory
+        behind = memory.file is None or memory.file.commit > memory.record.commit
+        return self.tainted or behind or bool(memory.record.trusted_from)
+
+    def _earlier(self, rng: Random) -> tuple[MemoryTables, HardRecord] | None:
+        """What it was some syncs ago, of the same server with data."""
+        past = list(self.memory.past)[-rng.choice((1, 2, PAST_KEPT)) :]
+        if not past or not past[0][1].cluster:
+            return None
+        return past[0]
+
+    def lose_tail(self, rng: Random) -> bool:
+        """The database loses its latest syncs; the hard-state file beside it remembers that there was more."""
+        earlier = self._earlier(rng)
+        if earlier is None:
+            return False
+        file = self.memory.file
+        self.memory.back_to(*earlier)
+        self.memory.file = file
+        return True
+
+    def lose_file(self, rng: Random) -> bool:
+        """The hard-state file cannot be read; often the database has lost its end, too, and nobody can tell how much."""
+        earlier = self._earlier(rng)
+        if earlier is None:
+            return False
+        if rng.random() < 0.7:
+            self.memory.back_to(*earlier)
+            self.amnesias += 1
+        self.memory.file = None
+        return True
+
+    def tear_slot(self) -> bool:
+        """The newest slot of the hard-state file is torn; the one before it is good."""
+        past = self.memory.past
+        if not past or self.damaged:
+            return False
+        self.memory.file, self.memory.bad_slots = past[-1][1], 1
+        return True
+
+    def roll_back(self, rng: Random) -> bool:
+        """The whole directory is an earlier copy of itself."""
+        earlier = self._earlier(rng)
+        if earlier is None:
+            return False
+        self.memory.back_to(*earlier)
+        self.memory.file = self.memory.record
+        self.amnesias += 1
+        self.tainted = True
+        return True
+
+    def wipe(self, rng: Random) -> bool:
+        """The directory is empty."""
+        return self._become(SimulatedDisk(rng.randbytes(16)))
+
+    def copy_of(self, other: "Disk") -> bool:
+        """The directory is a copy of another server's."""
+        twin = SimulatedDisk(other.memory.record.member)
+        twin.back_to(other.memory.synced.copy(), other.memory.record)
+        twin.file = other.memory.file
+        return self._become(twin)
+
+    def _become(self, memory: SimulatedDisk) -> bool:
+        self.memory = memory
+        self.durable = Content(memory, self._committed)
+        self.amnesias += 1
+        self.tainted = True
+        return True

@@ -1,0 +1,317 @@
+"""What goes wrong in a run: it strikes at random moments, ends some time later, and is all over when the board is healed.
+
+Each strike has a running number and a generator of its own, so that leaving one out does not change what another one would
+draw.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+import attrs
+
+from bulletin.core.store.port import StoreError, StoreFull
+from bulletin.simulation.board.network import Link, Weather
+from bulletin.simulation.board.options import SETTINGS
+from bulletin.simulation.board.process import Process
+from bulletin.simulation.board.server import SYNC_SECONDS_MAX, Server
+
+if TYPE_CHECKING:
+    from bulletin.simulation.board.world import World
+
+PPM_MAX = 200e-6
+"""How much a machine's clock may drift, for what is promised of the clocks."""
+
+
+class Faults:
+    """The faults of one run.
+
+    :param world: whom they strike.
+    """
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._when = Random(f"{world.seed} faults")
+        self._rng = self._when
+        self._over = False
+        self._strikes = 0
+        kinds = [kind for kind, _ in world.options.faults]
+        for process in world.processes.values():
+            rng = Random(f"{world.seed} {process.name} clock")
+            if "clock_rates" in kinds:
+                process.machine.drift(rng.uniform(0.9, 1.1))
+            elif "clock_drift" in kinds:
+                process.machine.drift(1.0 + rng.uniform(-PPM_MAX, PPM_MAX))
+
+    def begin(self) -> None:
+        """From now on they strike."""
+        for kind, mean in self._world.options.faults:
+            if kind not in SETTINGS:
+                self._schedule(kind, mean)
+
+    def stop(self) -> None:
+        """They strike no more; what they did is for others to undo."""
+        self._over = True
+
+    def _schedule(self, kind: str, mean: float) -> None:
+        def strike() -> None:
+            if self._over:
+                return
+            self._strikes += 1
+            world, number = self._world, self._strikes
+            if number not in world.options.skip:
+                self._rng = Random(f"{world.seed} strike {number}")
+                world.step(f"strike {number}", kind)
+                getattr(self, f"_{kind}")()
+                world.note(kind)
+            self._schedule(kind, mean)
+
+        self._world.time.after(self._when.expovariate(1 / mean), strike)
+
+    def _ending(self, action: Callable[[], object], longest: float | None = None) -> None:
+        """Undo a fault some time later, unless the healing did."""
+
+        def end() -> None:
+            if not self._over:
+                action()
+
+        most = self._rng.choice((0.05, 0.4, 1.0, 2.0)) if longest is None else longest
+        self._world.time.after(most * self._rng.random(), end)
+
+    def _victim(self) -> Server:
+        return self._rng.choice(self._world.servers)
+
+    def _start(self, process: Process) -> None:
+        if not process.running:
+            process.start()
+
+    def _start_later(self, process: Process) -> None:
+        self._ending(partial(self._start, process))
+
+    # --- the network ---
+
+    def _cut_links(self, links: Iterable[Link]) -> None:
+        network, cut = self._world.network, sorted(links)
+        network.cut.update(cut)
+        self._ending(lambda: network.cut.difference_update(cut))
+
+    def _names(self) -> list[str]:
+        """Servers weigh more than the rest."""
+        return [*(server.name for server in self._world.servers), *self._world.processes]
+
+    def _cut(self) -> None:
+        one, other = self._rng.choice(self._names()), self._rng.choice(self._names())
+        self._cut_links({(one, other), (other, one)})
+
+    def _one_way(self) -> None:
+        self._cut_links({(self._rng.choice(self._names()), self._rng.choice(self._names()))})
+
+    def _split(self) -> None:
+        names = list(self._world.processes)
+        self._rng.shuffle(names)
+        size = self._rng.randint(0, len(names))
+        left, right = names[:size], names[size:]
+        self._cut_links({pair for a in left for b in right for pair in ((a, b), (b, a))})
+
+    def _isolate(self) -> None:
+        victim = self._rng.choice(self._names())
+        others = [name for name in self._world.processes if name != victim]
+        self._cut_links({pair for other in others for pair in ((victim, other), (other, victim))})
+
+    def _chain(self) -> None:
+        """Each server reaches only the one before and the one after it."""
+        names = [server.name for server in self._world.servers]
+        self._rng.shuffle(names)
+        self._cut_links({(a, b) for i, a in enumerate(names) for j, b in enumerate(names) if abs(i - j) > 1})
+
+    def _weather(self, **changes: float) -> None:
+        network = self._world.network
+        network.weather = attrs.evolve(network.weather, **changes)
+        self._ending(lambda: setattr(network, "weather", Weather()))
+
+    def _loss(self) -> None:
+        self._weather(loss=self._rng.choice((0.02, 0.2, 0.5)))
+
+    def _duplication(self) -> None:
+        self._weather(duplication=self._rng.choice((0.05, 0.5)))
+
+    def _reordering(self) -> None:
+        self._weather(reordering=self._rng.choice((0.1, 0.9)), delay_max=self._rng.choice((0.002, 0.02)))
+
+    def _straggling(self) -> None:
+        self._weather(
+            straggling=self._rng.choice((0.05, 0.3)), straggling_delay_max=self._rng.choice((0.1, 2.0))
+        )
+
+    def _tearing(self) -> None:
+        self._weather(tearing=self._rng.choice((0.02, 0.3)))
+
+    def _slow_network(self) -> None:
+        self._weather(delay_min=0.0, delay_max=self._rng.choice((0.02, 0.2)))
+
+    def _link(self) -> Link:
+        return self._rng.choice(self._names()), self._rng.choice(self._names())
+
+    def _slow_link(self) -> None:
+        slow, link = self._world.network.slow, self._link()
+        slow[link] = self._rng.choice((0.05, 0.5))
+        self._ending(lambda: slow.pop(link, None))
+
+    def _frozen_link(self) -> None:
+        network, link = self._world.network, self._link()
+        network.frozen.setdefault(link, [])
+        self._ending(lambda: network.thaw(link), longest=self._rng.choice((0.3, 1.0, 4.0)))
+
+    def _reconnect(self) -> None:
+        dialler, listener = self._link()
+        self._world.network.reconnect(dialler, listener)
+
+    def _full_queue(self) -> None:
+        broker = self._rng.choice(self._world.brokers)
+        broker.full = True
+        self._ending(lambda: setattr(broker, "full", False), longest=0.5)
+
+    def _old_letters(self) -> None:
+        """What was sent before comes again, also from those who have died since."""
+        network = self._world.network
+        if network.recent:
+            for _ in range(self._rng.choice((1, 5, 40))):
+                network.post(self._rng.choice(network.recent))
+
+    def _stranger(self) -> None:
+        """Somebody sends bytes to a port: noise, or what was meant for another one."""
+        network, rng = self._world.network, self._rng
+        for _ in range(self._rng.choice((1, 5))):
+            if not network.recent:
+                return
+            letter, other = rng.choice(network.recent), rng.choice(network.recent)
+            parts = other.parts if rng.random() < 0.5 else (rng.randbytes(rng.choice((0, 3, 50))),)
+            connection = b"stranger%d" % rng.randrange(3)
+            network.post(attrs.evolve(letter, sender="stranger", connection=connection, parts=parts))
+
+    # --- processes ---
+
+    def _kill(self) -> None:
+        victim = self._victim()
+        victim.kill()
+        self._start_later(victim)
+
+    def _power(self) -> None:
+        victim = self._victim()
+        victim.lose_power()
+        self._start_later(victim)
+
+    def _power_all(self) -> None:
+        if self._rng.random() < 0.3:
+            for victim in self._world.servers:
+                victim.lose_power()
+                self._start_later(victim)
+
+    def _restart_storm(self) -> None:
+        """A server that dies again and again while it starts."""
+        victim = self._victim()
+        for _ in range(self._rng.randint(2, 8)):
+            self._ending(partial(self._reboot, victim), longest=0.4)
+        self._start_later(victim)
+
+    def _reboot(self, victim: Server) -> None:
+        victim.lose_power()
+        victim.start()
+
+    def _leave(self) -> None:
+        victim = self._victim()
+        victim.leave()
+        self._ending(partial(self._start, victim), longest=6.0)
+
+    def _stand_still(self, process: Process) -> None:
+        process.pause()
+        self._ending(process.resume)
+
+    def _pause(self) -> None:
+        self._stand_still(self._victim())
+
+    def _kill_one_of(self, processes: Iterable[Process]) -> None:
+        victim = self._rng.choice(list(processes))
+        victim.kill()
+        self._start_later(victim)
+
+    def _kill_broker(self) -> None:
+        self._kill_one_of(self._world.brokers)
+
+    def _pause_broker(self) -> None:
+        self._stand_still(self._rng.choice(self._world.brokers))
+
+    def _kill_proxy(self) -> None:
+        self._kill_one_of(self._world.proxies)
+
+    def _kill_reference(self) -> None:
+        self._kill_one_of([self._world.reference])
+
+    def _kill_client(self) -> None:
+        self._kill_one_of(self._world.loaders)
+
+    def _pause_client(self) -> None:
+        self._stand_still(self._rng.choice(self._world.loaders))
+
+    def _wall_jump(self) -> None:
+        name = self._rng.choice(self._names())
+        self._world.processes[name].machine.set_wall(self._rng.choice((-3600.0, -1.0, 1.0, 3600.0)))
+
+    # --- disks ---
+
+    def _slow_disk(self) -> None:
+        victim = self._victim()
+        victim.sync_seconds_max = self._rng.choice((0.03, 0.2))
+        self._ending(lambda: setattr(victim, "sync_seconds_max", SYNC_SECONDS_MAX))
+
+    def _stalled_disk(self) -> None:
+        victim = self._victim()
+        victim.stall_disk()
+        self._ending(victim.free_disk)
+
+    def _failing_sync(self) -> None:
+        """A sync fails: the server ends, and what is on its disk is what was synced before."""
+        victim = self._victim()
+        victim.fail_disk(StoreError("The disk failed."))
+        self._start_later(victim)
+
+    def _full_disk(self) -> None:
+        victim = self._victim()
+        victim.fail_disk(StoreFull("The disk is full."))
+        self._start_later(victim)
+
+    def _spoil(self, spoil: Callable[[Server], bool]) -> None:
+        """Damage a disk: of so few servers at a time that the others make a majority that has everything."""
+        victim, servers = self._victim(), self._world.servers
+        spoilt = sum(server.damaged for server in servers if server is not victim)
+        if spoilt >= (len(servers) - 1) // 2:
+            return
+        victim.lose_power()
+        if spoil(victim):
+            self._world.note("disks_spoilt")
+        self._start_later(victim)
+
+    def _lost_tail(self) -> None:
+        self._spoil(lambda victim: victim.disk.lose_tail(self._rng))
+
+    def _lost_file(self) -> None:
+        self._spoil(lambda victim: victim.disk.lose_file(self._rng))
+
+    def _torn_slot(self) -> None:
+        victim = self._victim()
+        victim.lose_power()
+        victim.disk.tear_slot()
+        self._start_later(victim)
+
+    def _rolled_back(self) -> None:
+        self._spoil(lambda victim: victim.disk.roll_back(self._rng))
+
+    def _wiped(self) -> None:
+        self._spoil(lambda victim: victim.disk.wipe(self._rng))
+
+    def _copied(self) -> None:
+        """Its directory is replaced by a copy of another server's."""
+        others = self._world.servers
+        source = self._rng.choice(others)
+        self._spoil(lambda victim: victim is not source and victim.disk.copy_of(source.disk))

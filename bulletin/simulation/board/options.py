@@ -1,0 +1,180 @@
+"""How a run is set up: drawn from its seed, and said in words beside it."""
+
+from random import Random
+from typing import Final, Literal, Self
+
+import attrs
+
+from bulletin.core.raft.config import Config
+
+NETWORK: Final = (
+    "cut",
+    "one_way",
+    "split",
+    "isolate",
+    "chain",
+    "loss",
+    "duplication",
+    "reordering",
+    "straggling",
+    "tearing",
+    "slow_network",
+    "slow_link",
+    "frozen_link",
+    "reconnect",
+    "full_queue",
+    "old_letters",
+    "stranger",
+)
+PROCESS: Final = (
+    "kill",
+    "power",
+    "power_all",
+    "restart_storm",
+    "leave",
+    "pause",
+    "kill_broker",
+    "pause_broker",
+    "kill_proxy",
+    "kill_reference",
+    "kill_client",
+    "pause_client",
+    "clock_drift",
+    "clock_rates",
+    "wall_jump",
+)
+DISK: Final = (
+    "slow_disk",
+    "stalled_disk",
+    "failing_sync",
+    "full_disk",
+    "lost_tail",
+    "lost_file",
+    "torn_slot",
+    "rolled_back",
+    "wiped",
+    "copied",
+)
+KINDS: Final = (*NETWORK, *PROCESS, *DISK)
+SETTINGS: Final = ("clock_drift", "clock_rates")
+"""Faults that are there from the start, or not at all."""
+
+Mode = Literal["safety", "liveness"]
+
+
+@attrs.frozen
+class Options:
+    """How a run is set up.
+
+    :param servers: how many.
+    :param faults: mean seconds between two strikes, by kind.
+    :param seconds: how long they strike, once the board has formed.
+    :param clients: how many ask at the same time.
+    :param mode: what follows: ``safety``: all is mended; ``liveness``: a minority stays broken for good.  In both the board
+        then has to work.
+    :param skip: strikes that are left out, by their running numbers.
+    :param brokers: how many.
+    :param proxies: how many.
+    :param loops: requests that each client has under way at most.
+    :param timeout: seconds that a client waits for an answer.
+    :param pauses: seconds that a client thinks at most, one of them drawn for each request.
+    :param pending: requests that a broker holds at most.
+    :param config: the nodes' times and bounds.
+    :param calm: election timeouts for which nothing may change at the end.
+    """
+
+    servers: int
+    faults: tuple[tuple[str, float], ...] = ()
+    seconds: float = 5.0
+    clients: int = 2
+    mode: Mode = "safety"
+    skip: frozenset[int] = frozenset()
+    brokers: int = 1
+    proxies: int = 1
+    loops: int = 2
+    timeout: float = 5.0
+    pauses: tuple[float, ...] = (0.0, 0.02, 0.2)
+    pending: int = 8192
+    config: Config = attrs.Factory(Config)
+    calm: int = 5
+
+    @classmethod
+    def draw(cls, seed: int) -> Self:
+        """A random subset of the kinds of faults; none at all in a quarter of the seeds."""
+        rng = Random(f"{seed} options")
+        kinds: list[str] = []
+        if rng.random() >= 0.25:
+            share = rng.choice((0.08, 0.2, 0.4))
+            kinds = [kind for kind in KINDS if rng.random() < share]
+        return cls(
+            servers=rng.choice((1, 2, 3, 3, 3, 3, 4, 5, 5, 7)),
+            faults=tuple((kind, rng.choice((0.5, 1.5, 4.0))) for kind in kinds),
+            seconds=rng.uniform(3.0, 8.0),
+            clients=rng.choice((1, 2, 4)),
+            mode=rng.choice(("safety", "liveness")),
+            brokers=rng.choice((1, 2)),
+            proxies=rng.choice((1, 1, 2)),
+            loops=rng.choice((1, 2, 6)),
+            timeout=rng.choice((2.0, 5.0, 5.0, 8.0)),
+            pauses=rng.choice(((0.0, 0.02, 0.2), (0.02, 0.5), (0.0, 0.01))),
+            pending=rng.choice((8, 64, 8192, 8192)),
+            config=draw_config(rng),
+            calm=rng.choice((5, 5, 20)),
+        )
+
+    @property
+    def timely(self) -> bool:
+        """Whether elections can be expected to end: no absurd timeouts."""
+        return self.config.election_seconds_min >= 0.2 and self.config.election_seconds_spread >= 0.1
+
+    def __str__(self) -> str:
+        faults = " ".join(f"{kind}/{mean}s" for kind, mean in self.faults) or "none"
+        config = self.config
+        own = [
+            f"{field.name}={getattr(config, field.name)}"
+            for field in attrs.fields(Config)
+            if getattr(config, field.name) != field.default
+        ]
+        skipped = f", {len(self.skip)} strikes left out" if self.skip else ""
+        return (
+            f"{self.servers} servers, {self.brokers} brokers, {self.proxies} proxies, {self.clients} clients with"
+            f" {self.loops} requests each, {self.seconds:.1f} s, {self.mode}, faults: {faults}{skipped};"
+            f" {', '.join(own) or 'the usual times and bounds'}"
+        )
+
+
+def draw_config(rng: Random) -> Config:
+    """Mostly as in production; sometimes with bounds so small that each is met, and times that are absurd."""
+    heartbeat, election, spread = rng.choice(
+        (
+            (0.1, 0.5, 0.5),
+            (0.1, 0.5, 0.5),
+            (0.1, 0.5, 0.5),
+            (0.05, 0.2, 0.2),
+            (0.3, 1.5, 1.0),
+            (0.03, 0.06, 0.0),
+        )
+    )
+    config = Config(
+        heartbeat_seconds=heartbeat,
+        election_seconds_min=election,
+        election_seconds_spread=spread,
+        retained_entries=rng.choice((1, 4, 16, 64, 65_536)),
+        held_entries=rng.choice((1, 16, 2**18)),
+        memory_bytes_kept=rng.choice((0, 2**20)),
+    )
+    if rng.random() < 0.5:
+        return config
+    return attrs.evolve(
+        config,
+        append_bytes_max=rng.choice((1, 300, 2**20)),
+        inflight_messages_max=rng.choice((1, 3, 64)),
+        inflight_bytes_max=rng.choice((1, 1000, 2**20)),
+        uncommitted_bytes_max=rng.choice((1000, 20_000, 2**24)),
+        entry_bytes_max=rng.choice((1, 1000, 2**20)),
+        gather_bytes_max=rng.choice((1, 2**18)),
+        gather_seconds_max=rng.choice((0.0, 0.02)),
+        unapplied_bytes_max=rng.choice((5000, 2**23)),
+        retained_bytes=rng.choice((1, 2000, 2**26)),
+        reads_max=rng.choice((2, 4096)),
+    )

@@ -1,0 +1,272 @@
+"""A run: a board that forms, stands faults under load, is healed, and is then asked to show that it works."""
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+from bulletin.core.board.outcome import Outcome
+from bulletin.core.broker.pending import Bounds as PendingBounds
+from bulletin.core.log.entry import Entry
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.raft.messages import Message
+from bulletin.core.raft.ready import Ready
+from bulletin.core.wire.broker import Replies
+from bulletin.simulation.board.broker import Broker
+from bulletin.simulation.board.checkers import BoardChecker
+from bulletin.simulation.board.checkers.answers import Answers
+from bulletin.simulation.board.checkers.bounds import Bounds
+from bulletin.simulation.board.checkers.clocks import Clocks
+from bulletin.simulation.board.checkers.state import State
+from bulletin.simulation.board.client import Client
+from bulletin.simulation.board.faults import Faults
+from bulletin.simulation.board.healing import Healing
+from bulletin.simulation.board.history import Call, Notes
+from bulletin.simulation.board.machine import Machine
+from bulletin.simulation.board.network import Letter, Network
+from bulletin.simulation.board.options import Options
+from bulletin.simulation.board.process import Process
+from bulletin.simulation.board.proxy import Proxy
+from bulletin.simulation.board.reference import Reference
+from bulletin.simulation.board.server import Server
+from bulletin.simulation.checkers import Checker, Truth
+from bulletin.simulation.checkers.durability import Durability
+from bulletin.simulation.checkers.leadership import Leadership
+from bulletin.simulation.checkers.log import Log
+from bulletin.simulation.checkers.lookahead import Lookahead
+from bulletin.simulation.time import SimulatedTime
+from bulletin.simulation.violation import Violation
+
+STEPS_KEPT: Final = 40
+FORMING_SECONDS: Final = 30.0
+"""Within these a new board is ready, where nothing is in its way."""
+
+LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
+
+Step = tuple[float, str, str]
+
+
+class World:
+    """Everything of one run.
+
+    :param seed: decides all that happens.
+    :param options: in place of what the seed would draw.
+    :param trace: whether to keep a hash over all events, to compare two runs.
+    """
+
+    def __init__(self, seed: int, options: Options | None = None, *, trace: bool = False) -> None:
+        self.seed = seed
+        self.options = options or Options.draw(seed)
+        self.time = SimulatedTime()
+        self.counts: Counter[str] = Counter()
+        self.notes = Notes()
+        self.network = Network(self.time, Random(f"{seed} network"), self._deliver)
+        self.committed: list[Entry] = []
+        """The committed log."""
+        self._digest = hashlib.sha256() if trace else None
+        self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
+        self._founded: tuple[FoundingDocument, Truth] | None = None
+        self._build(Random(f"{seed} machines"))
+        self.log_checkers: Sequence[Checker] = ()
+        self.state = State(self)
+        self.checkers: tuple[BoardChecker, ...] = (self.state, Answers(self), Bounds(self), Clocks(self))
+        self._watching = {
+            process.role: [checker for checker in self.checkers if process.role in checker.roles]
+            for process in self.processes.values()
+        }
+        self.faults = Faults(self)
+        self.healing = Healing(self)
+
+    def _build(self, rng: Random) -> None:
+        options = self.options
+
+        def machine() -> Machine:
+            return Machine(self.time, rng.uniform(10.0, 1e5), rng.uniform(-2.0, 2.0))
+
+        self.servers = [Server(self, number, machine()) for number in range(options.servers)]
+        """In the order of their numbers: that of the founding document, once there is one."""
+        bounds = PendingBounds(requests=options.pending)
+        self.brokers = [Broker(self, number, machine(), bounds) for number in range(options.brokers)]
+        self.proxies = [Proxy(self, number, machine()) for number in range(options.proxies)]
+        self.reference = Reference(self, machine())
+        self.loaders = [Client(self, number, machine(), options.loops) for number in range(options.clients)]
+        """The clients that ask as they like."""
+        self.auditor = Client(self, options.clients, machine(), 0)
+        """A client that asks at the end."""
+        self.clients = [*self.loaders, self.auditor]
+        self.processes: dict[str, Process] = {
+            process.name: process
+            for process in (
+                *self.servers,
+                *self.brokers,
+                *self.proxies,
+                self.reference,
+                *self.clients,
+            )
+        }
+        self.by_member = {server.member: server for server in self.servers}
+        """By the ids that they were founded with."""
+
+    # What the checkers look at
+
+    @property
+    def document(self) -> FoundingDocument:
+        """The cluster's."""
+        assert self._founded is not None, "the cluster is not founded yet"
+        return self._founded[0]
+
+    @property
+    def truth(self) -> Truth:
+        """The committed log."""
+        assert self._founded is not None, "the cluster is not founded yet"
+        return self._founded[1]
+
+    @property
+    def trace(self) -> str:
+        """A hash over all that happened; the run must have been told to keep it."""
+        assert self._digest is not None, "no trace was kept"
+        return self._digest.hexdigest()
+
+    @property
+    def last_steps(self) -> deque[str]:
+        """What happened last, in words."""
+        return deque(f"{moment:9.4f}  {who} {what}" for moment, who, what in self._steps)
+
+    def note(self, what: str, times: int = 1) -> None:
+        """Something happened that a campaign should have seen."""
+        self.counts[what] += times
+
+    # Phases
+
+    def run(self) -> None:
+        """All of it.
+
+        :raises Violation: a promise is broken.
+        """
+        try:
+            self._run()
+        except Violation:
+            raise
+        except AssertionError as error:
+            raise Violation.of(error) from error
+        except Exception as error:
+            raise Violation("crash", f"{type(error).__name__}: {error}") from error
+
+    def _run(self) -> None:
+        for process in self.processes.values():
+            if process is not self.auditor:
+                process.start()
+        limit = self.time.now + FORMING_SECONDS
+        while any(server.impediment() is not None for server in self.servers):
+            if self.time.now >= limit:
+                said = [server.impediment() for server in self.servers]
+                raise Violation("L1", f"the board does not form: {said}")
+            self.time.run_until(self.time.now + 0.1)
+        self.faults.begin()
+        self.time.run_until(self.time.now + self.options.seconds)
+        self.faults.stop()
+        self.healing.run()
+        self.healing.judge()
+        self._count()
+
+    def _count(self) -> None:
+        for server in self.servers:
+            self.keep_counters(server)
+        self.note("messages_lost", self.network.lost)
+        self.note("calls", len(self.notes.calls))
+
+    def keep_counters(self, server: Server) -> None:
+        """A server's node is at its end, or the run is."""
+        if server.takes_part:
+            for name, count in server.node.counters.values():
+                self.counts[name] += count
+
+    # Events
+
+    def step(self, who: str, what: str) -> None:
+        """Something happened."""
+        moment = self.time.now
+        self._steps.append((moment, who, what))
+        if self._digest is not None:
+            self._digest.update(f"{moment!r} {who} {what}\n".encode())
+
+    def _deliver(self, letter: Letter) -> None:
+        if self._digest is not None:
+            self._digest.update(b"\0".join(letter.parts))
+        process = self.processes.get(letter.recipient)
+        if process is not None and process.running:
+            process.arrive(letter)
+
+    def changed(self, process: Process) -> None:
+        """A process has worked on one event."""
+        if isinstance(process, Server):
+            process.notice()
+            if process.takes_part and not process.node._closed:
+                for log_checker in self.log_checkers:
+                    log_checker.changed(process)
+        for checker in self._watching[process.role]:
+            checker.changed(process)
+
+    def joined(self, server: Server) -> None:
+        """A server has a node that it had not before."""
+        if self._founded is None:
+            self._found(server)
+        for log_checker in self.log_checkers:
+            log_checker.started(server)
+        for checker in self.checkers:
+            checker.joined(server)
+
+    def _found(self, server: Server) -> None:
+        assert server.replica.document is not None
+        document = server.replica.document
+        truth = Truth(document)
+        truth.states.clear()
+        self.committed.extend(truth.entries)
+        truth.entries = self.committed
+        self._founded = document, truth
+        for number, member in enumerate(document.members):
+            self.by_member[member.member].number = number
+        self.servers.sort(key=lambda one: one.number)
+        self.log_checkers = [checker(self) for checker in LOG_CHECKERS]
+
+    def turned(self, server: Server, ready: Ready) -> None:
+        """A server's node has handed out what is to be done."""
+        for log_checker in self.log_checkers:
+            log_checker.turned(server, ready, [])
+
+    def sent(self, server: Server, recipient: bytes, message: Message) -> None:
+        """A message of a server's node leaves it."""
+        for log_checker in self.log_checkers:
+            log_checker.sent(server, self.by_member[recipient].number, message)
+
+    def applied(self, server: Server, outcome: Outcome) -> None:
+        """A server has applied an operation."""
+        for checker in self.checkers:
+            checker.applied(server, outcome)
+
+    def replied(self, server: Server, replies: Replies) -> None:
+        """A server gives answers to a broker."""
+        for checker in self.checkers:
+            checker.replied(server, replies)
+
+    def told(self, client: Client, call: Call) -> None:
+        """Something came of a call."""
+        for checker in self.checkers:
+            checker.told(client, call)
+
+    def stopped(self, server: Server, sentence: str) -> None:
+        """A server ended by itself: it may where its disk failed or is not its own, and nowhere else."""
+        self.note("stopped")
+        if not server.may_stop:
+            raise Violation("fail-stop", f"{server.name} stopped: {sentence}")
+
+    # Who is where
+
+    def at(self, endpoint: str | None) -> Server | None:
+        """The server that listens at an endpoint."""
+        return next((server for server in self.servers if server.endpoint == endpoint), None)
+
+    def diallers_of(self, _broker: Broker) -> list[Process]:
+        """Whoever connects to a broker."""
+        return [*self.servers, *self.clients]
