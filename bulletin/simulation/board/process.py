@@ -1,5 +1,6 @@
 """A process of the board: it starts, stands still, goes on, and dies; what comes in meanwhile waits, or is lost."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Action = Callable[[], None]
 
 
-class Process:
+class Process(ABC):
     """What all roles have in common.
 
     :param world: where it lives.
@@ -135,21 +136,21 @@ class Process:
         """Something came in: what follows from it is to be carried out."""
         self.turn_soon()
 
+    @abstractmethod
     def begin(self) -> None:
         """It was started."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """It has ended."""
 
+    @abstractmethod
     def tick(self) -> None:
         """Time has passed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turn(self) -> None:
         """Carry out what follows from what came in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arrive(self, letter: Letter) -> None:
         """A letter has come; to be handed to :meth:`input`."""
-        raise NotImplementedError
