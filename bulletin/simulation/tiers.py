@@ -2,7 +2,8 @@
 
 from typing import Final
 
+from bulletin.simulation.board import BOARD_TIER
 from bulletin.simulation.log import LOG_TIER
 from bulletin.simulation.tier import Tier
 
-TIERS: Final[dict[str, Tier]] = {tier.name: tier for tier in (LOG_TIER,)}
+TIERS: Final[dict[str, Tier]] = {tier.name: tier for tier in (LOG_TIER, BOARD_TIER)}

@@ -20,10 +20,11 @@ reference, exchange, caller and reader of every client.  Everything between two 
 
 from typing import Final
 
-from bulletin.simulation.board.options import Options
+from bulletin.simulation.board.options import KINDS, Options
 from bulletin.simulation.board.world import World
+from bulletin.simulation.tier import Tier
 
-__all__ = ["SOMETIMES", "Options", "World"]
+__all__ = ["BOARD_TIER", "SOMETIMES", "Options", "World"]
 
 SOMETIMES: Final = (
     "applied_twice_and_took_effect_once",
@@ -31,3 +32,7 @@ SOMETIMES: Final = (
     "told_that_nobody_knows",
 )
 """What a campaign of some hundred seeds must have come by; if it never does, the faults have become too tame."""
+
+BOARD_TIER: Final = Tier(
+    "board", "every role of a board, clients and readers", Options.draw, World, KINDS, SOMETIMES
+)

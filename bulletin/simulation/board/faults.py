@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from bulletin.core.store.port import StoreError, StoreFull
+from bulletin.core.store.port import StoreError
 from bulletin.simulation.board.network import Link, Weather
 from bulletin.simulation.board.options import SETTINGS
 from bulletin.simulation.board.process import Process
@@ -35,7 +35,8 @@ class Faults:
         self._when = Random(f"{world.seed} faults")
         self._rng = self._when
         self._over = False
-        self._strikes = 0
+        self.strikes = 0
+        """How many there have been, those that were left out included."""
         kinds = [kind for kind, _ in world.options.faults]
         for process in world.processes.values():
             rng = Random(f"{world.seed} {process.name} clock")
@@ -58,8 +59,8 @@ class Faults:
         def strike() -> None:
             if self._over:
                 return
-            self._strikes += 1
-            world, number = self._world, self._strikes
+            self.strikes += 1
+            world, number = self._world, self.strikes
             if number not in world.options.skip:
                 self._rng = Random(f"{world.seed} strike {number}")
                 world.step(f"strike {number}", kind)
@@ -277,9 +278,10 @@ class Faults:
         self._start_later(victim)
 
     def _full_disk(self) -> None:
-        victim = self._victim()
-        victim.fail_disk(StoreFull("The disk is full."))
-        self._start_later(victim)
+        """Somebody else fills a disk, and makes room again; the reserve lasts for a while, or not at all."""
+        memory = self._victim().disk.memory
+        memory.full, memory.ballast_steps = True, self._rng.choice((0, 3, 1000))
+        self._ending(lambda: setattr(memory, "full", False), longest=4.0)
 
     def _spoil(self, spoil: Callable[[Server], bool]) -> None:
         """Damage a disk: of so few servers at a time that the others make a majority that has everything."""

@@ -67,7 +67,6 @@ class Process(ABC):
         self.epoch += 1
         self.running = self.paused = False
         self._inbox.clear()
-        self.end()
 
     def pause(self) -> None:
         """It stands still, as by SIGSTOP."""
@@ -139,9 +138,6 @@ class Process(ABC):
     @abstractmethod
     def begin(self) -> None:
         """It was started."""
-
-    def end(self) -> None:
-        """It has ended."""
 
     @abstractmethod
     def tick(self) -> None:

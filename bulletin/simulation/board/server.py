@@ -52,8 +52,6 @@ class Server(Process):
         self.sync_seconds_max = SYNC_SECONDS_MAX
         self.stalled = False
         """Whether its disk does nothing at the moment."""
-        self.full = False
-        """Whether its disk takes nothing more."""
         self.installs = 0
         self.leaving = False
         self.disk_failed = False
@@ -163,6 +161,7 @@ class Server(Process):
             Random(self.rng.getrandbits(64)),
             self.now,
             opened.learnt,
+            opened.full,
         )
         self.executor = Executor(replica, self.store, soon=self._soon, now=lambda: self.now, voice=self)
         self.executor.links = self
@@ -170,8 +169,9 @@ class Server(Process):
             world.network.reconnect(self.name, listener.name)
         self.notice()
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """See :class:`Process`: ``kill -9``; what was written and not synced stays in the machine's memory."""
+        super().kill()
         self.disk.memory.in_use = False
 
     def lose_power(self) -> None:
@@ -186,6 +186,7 @@ class Server(Process):
     def heal(self) -> None:
         """Its disk works, and fast."""
         self.sync_seconds_max = SYNC_SECONDS_MAX
+        self.disk.memory.full = False
         self.free_disk()
 
     def leave(self) -> None:
@@ -356,4 +357,4 @@ class Server(Process):
 
     def _disk_failed(self, epoch: int, error: StoreError) -> None:
         if epoch == self.epoch:
-            self.executor.fail(str(error))
+            self.executor.disk_failed(error)

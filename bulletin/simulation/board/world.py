@@ -1,7 +1,7 @@
 """A run: a board that forms, stands faults under load, is healed, and is then asked to show that it works."""
 
 import hashlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 from typing import Final
@@ -35,16 +35,14 @@ from bulletin.simulation.checkers.durability import Durability
 from bulletin.simulation.checkers.leadership import Leadership
 from bulletin.simulation.checkers.log import Log
 from bulletin.simulation.checkers.lookahead import Lookahead
+from bulletin.simulation.steps import Steps
 from bulletin.simulation.time import SimulatedTime
 from bulletin.simulation.violation import Violation
 
-STEPS_KEPT: Final = 40
 FORMING_SECONDS: Final = 30.0
 """Within these a new board is ready, where nothing is in its way."""
 
 LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
-
-Step = tuple[float, str, str]
 
 
 class World:
@@ -65,7 +63,7 @@ class World:
         self.committed: list[Entry] = []
         """The committed log."""
         self._digest = hashlib.sha256() if trace else None
-        self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
+        self._steps = Steps()
         self._founded: tuple[FoundingDocument, Truth] | None = None
         self._build(Random(f"{seed} machines"))
         self.log_checkers: Sequence[Checker] = ()
@@ -123,15 +121,20 @@ class World:
         return self._founded[1]
 
     @property
+    def strikes(self) -> int:
+        """Faults that have struck, or were left out."""
+        return self.faults.strikes
+
+    @property
     def trace(self) -> str:
         """A hash over all that happened; the run must have been told to keep it."""
         assert self._digest is not None, "no trace was kept"
         return self._digest.hexdigest()
 
     @property
-    def last_steps(self) -> deque[str]:
+    def last_steps(self) -> list[str]:
         """What happened last, in words."""
-        return deque(f"{moment:9.4f}  {who} {what}" for moment, who, what in self._steps)
+        return self._steps.in_words()
 
     def note(self, what: str, times: int = 1) -> None:
         """Something happened that a campaign should have seen."""
@@ -187,7 +190,7 @@ class World:
     def step(self, who: str, what: str) -> None:
         """Something happened."""
         moment = self.time.now
-        self._steps.append((moment, who, what))
+        self._steps.add(moment, who, what)
         if self._digest is not None:
             self._digest.update(f"{moment!r} {who} {what}\n".encode())
 
