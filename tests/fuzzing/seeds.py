@@ -11,7 +11,7 @@ import msgpack
 from bulletin.core import codec
 from bulletin.core.board import commands
 from bulletin.core.board.history import PageQuery
-from bulletin.core.board.outcome import Answer, Marks, OperationRow, SessionRow, StreamKind
+from bulletin.core.board.outcome import Answer, Marks, OperationRow, SessionRow, StreamKind, StreamRow
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.log.batch import encode_batch
 from bulletin.core.log.entry import NO_HASH, EntryKind, LogIdentity, make_entry
@@ -30,10 +30,11 @@ from tests.core.board.scripts import create, login, publish, send
 from tests.core.board.test_commands import GOOD
 from tests.core.wire.test_broker import MESSAGES
 from tests.core.wire.test_peers import ONE_OF_EACH, frame_of
-from tests.core.wire.test_publications import post
+from tests.core.wire.test_publications import post, published
 from tests.core.wire.test_reference import FOUR, REPLIES, REQUESTS, addressed
 from tests.core.wire.test_replies import RESULTS
-from tests.fuzzing.targets import join, publication_frames
+from tests.fuzzing.machines import join
+from tests.fuzzing.targets import publication_frames
 from tests.storage.test_hard_state import RECORD
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -147,6 +148,11 @@ def _made() -> dict[str, Iterable[bytes]]:
             b"tcp://host.a:*",
         ],
         "board": _histories(),
+        "dispatcher": _broker_days(),
+        "coordinator": _reference_days(),
+        "reader": _readings(),
+        "intake": _intakes(),
+        "manifest": [msgpack.unpackb(part)[2] for part in _parts() if part[1:2] == b"\0"],
     }
 
 
@@ -203,6 +209,75 @@ def _histories() -> Iterator[bytes]:
     for history in (ana, full):
         yield join([commands.encode(command) for command in history])
     yield join([commands.encode(ana[0]), b"none"])
+
+
+def _broker_days() -> Iterator[bytes]:
+    ready = broker.encode(broker.ServerReady("s1", 7, 3, 1.5))
+    beat = broker.encode(broker.ServerHeartbeat(7, 4, 1.5))
+    first, second = (b"prefix--" + number.to_bytes(8, "big") for number in (1, 2))
+    reply = broker.encode(broker.Replies(7, (broker.Reply(first, 1, broker.SUCCESS, b"reply"),), 9, 1.5))
+    later = broker.encode(broker.Replies(7, (broker.Reply(second, 1, broker.LATER, b""),), 9, 1.5))
+    asked = next(_requests())
+    yield join(
+        [
+            b"\2A" + ready,
+            b"\0c" + asked,
+            b"\2A" + reply,
+            b"\0d" + asked,
+            b"\2A" + later,
+            b"\3\1",
+            b"\2A" + beat,
+        ]
+    )
+    yield join([b"\0c" + asked, b"\2A" + ready, b"\4", b"\2A" + ready, b"\5", b"\1c" + asked, b"\6", b"\3\2"])
+    yield join([b"\0c" + asked] * 12 + [b"\3\3"])
+
+
+def _reference_days() -> Iterator[bytes]:
+    def said(body: Any) -> bytes:
+        return b"\0r" + reference.encode(addressed(body))
+
+    names = [(f"s{number}", bytes([number]) * 16) for number in range(3)]
+    ranks = [said(reference.RankRequest(name, f"tcp://{name}:1", member, None, 3)) for name, member in names]
+    beats = [said(reference.HeartbeatRequest(name, member, None)) for name, member in names]
+    yield join([*ranks, *beats, b"\2\3", *beats, b"\2\1", *beats])
+    document = reference.RankRequest("a", "tcp://a:1", b"1" * 16, DOCUMENT.encode(), None)
+    yield join(
+        [said(document), *ranks, said(reference.HeartbeatRequest("a", b"1" * 16, DOCUMENT.cluster)), b"\2\2"]
+    )
+    yield join([said(body) for body in REQUESTS] + [b"\1r" + b"x" * 3])
+
+
+def _readings() -> Iterator[bytes]:
+    def told(seq: int, **form: bool) -> bytes:
+        return b"\0" + publication_frames(*publications.write_post(post(seq=seq, id=f"k:{seq}"), **form))
+
+    def page(*seqs: int, more: bool = False) -> bytes:
+        posts = tuple(published(post(seq=seq, id=f"k:{seq}")) for seq in seqs)
+        heading = Heading(*FOUR[0], "history")
+        return b"\4" + replies.write(heading, replies.PublishedPage(posts, more), 9, 1.5)
+
+    heads = [
+        b"\0" + publication_frames(*frames)
+        for frames in publications.write_heads([Head(CHANNEL, "geral", 5), Head(INBOX, "bia", 1)], 9, 1.5)
+    ]
+    tick = b"\6\1"
+    yield join([page(1, 2), told(4), told(3), told(3), tick, *heads, tick, page(5)])
+    yield join(
+        [page(more=True), told(2, bell=True), tick, b"\4none", tick, page(1, 2, 2, 1), b"\6\4", page()]
+    )
+
+
+def _intakes() -> Iterator[bytes]:
+    stream = StreamRow(1, CHANNEL, "geral", 1 << 16)
+    rows = parts.pack_rows
+    made = post(seq=1)
+    streams = b"\0" + rows([(1, records.encode_stream(stream))])
+    heads = b"\1" + rows([(1, records.encode_head(1, made))])
+    posts = b"\5" + parts.encode_posts([(records.post_key(1, 1), records.encode_post(1, made))])
+    yield join([streams, heads, posts])
+    yield join([b"\1" + rows([(2**63, b"none")]), posts])
+    yield join([heads, b"\5" + parts.BEGIN])
 
 
 def _record() -> Record:

@@ -4,6 +4,7 @@ A target is fed any bytes.  What it owes: a value, or one of the documented exce
 decoded to an equal one; of what has one form only, such as what stands in the log, the bytes must be the same.
 """
 
+import hashlib
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import msgpack
 
 from bulletin.core import codec
 from bulletin.core.board import commands
-from bulletin.core.board.board import Board, CannotApply
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.errors import Refusal
 from bulletin.core.limits import (
@@ -28,7 +29,7 @@ from bulletin.core.limits import (
 )
 from bulletin.core.log.batch import decode_batch, encode_batch
 from bulletin.core.log.founding import FoundingDocument
-from bulletin.core.log.port import Operation, position_of
+from bulletin.core.log.port import Operation
 from bulletin.core.raft.wellformed import well_formed
 from bulletin.core.reference.ranks import RECORD_BYTES_MAX, Record
 from bulletin.core.store import parts, records
@@ -45,11 +46,8 @@ from bulletin.storage import hard_state
 from bulletin.storage.learnt import read_learnt, write_learnt
 from bulletin.storage.ranks import FILE_NAME, RankStore
 from bulletin.transport.endpoints import EndpointError, parse_endpoint, parse_endpoints, parse_host_port
-from tests.core.board.scripts import Tables
-
-
-class BrokenError(AssertionError):
-    """What came out of a decoder is not what was promised."""
+from tests.fuzzing import machines
+from tests.fuzzing.machines import BrokenError
 
 
 @attrs.frozen
@@ -204,6 +202,16 @@ def _part_again(part: Any) -> bytes:
             return parts.encode_posts(part)
 
 
+def _manifest(data: bytes) -> Any:
+    """A manifest behind its hash, which no fuzzer gets through by itself."""
+    return parts.decode_manifest(msgpack.packb([0, hashlib.sha256(data).digest(), data]))
+
+
+def _manifest_again(manifest: parts.Manifest) -> bytes:
+    packed: bytes = msgpack.unpackb(parts.encode_manifest(manifest))[2]
+    return packed
+
+
 def _sealed(table: str, key: int | str, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """A row's decoder behind its checksum, which no fuzzer gets through by itself."""
 
@@ -288,55 +296,6 @@ def _endpoints(data: bytes) -> Any:
     return parse_endpoints(text, listen=True)
 
 
-# The state machine, and whatever takes several inputs: a byte of length before each.
-
-
-def pieces_of(data: bytes) -> list[bytes]:
-    """Inputs in one: before each its length in two bytes; the last may be cut."""
-    pieces = []
-    while data:
-        length = int.from_bytes(data[:2], "big")
-        pieces.append(data[2 : 2 + length])
-        data = data[2 + length :]
-    return pieces
-
-
-def join(pieces: list[bytes]) -> bytes:
-    """The input that stands for several."""
-    return b"".join(len(piece).to_bytes(2, "big") + piece for piece in pieces)
-
-
-WINDOW, USERS_MAX, CHANNELS_MAX = 4, 3, 2
-
-
-def _board(data: bytes) -> Any:
-    """Two boards, one of them made anew from its rows after each entry: the same outcomes, the same digests."""
-    one = Board.empty(USERS_MAX, CHANNELS_MAX, WINDOW)
-    tables = Tables(USERS_MAX, CHANNELS_MAX, WINDOW)
-    outcome = None
-    for index, piece in enumerate(pieces_of(data)[:64], 1):
-        two = Board(tables.restored(), WINDOW)
-        outcome = _applied(one, index, piece)
-        if _applied(two, index, piece) != outcome:
-            raise BrokenError(f"two boards differ at {index}: {outcome}")
-        if outcome is None:
-            return None
-        one.applied_entry(index)
-        two.applied_entry(index)
-        tables.write(one.applied([outcome]))
-        if one.marks() != two.marks():
-            raise BrokenError(f"two boards have different digests at {index}")
-    return outcome
-
-
-def _applied(board: Board, index: int, payload: bytes) -> Any:
-    """What came of it; None: it is no operation, and the board stands still."""
-    try:
-        return board.apply(position_of(index, 1), 1, payload)
-    except CannotApply:
-        return None
-
-
 CHANNEL, INBOX = StreamKind.CHANNEL, StreamKind.INBOX
 _DAMAGED = (records.Damaged,)
 
@@ -398,6 +357,7 @@ TARGETS = {
             lambda ask: parts.BEGIN if ask is None else parts.encode_ask(ask),
         ),
         Target("part", parts.decode_part, (parts.Refused,), _part_again, bytes_max=FRAME_BYTES_MAX),
+        Target("manifest", _manifest, (parts.Refused,), _manifest_again),
         Target("chunk", parts.unpack_rows, (parts.Refused,), parts.pack_rows, bytes_max=FRAME_BYTES_MAX),
         Target("log_row", lambda data: records.decode_entry(7, data), _DAMAGED, records.encode_entry, True),
         Target(
@@ -427,6 +387,10 @@ TARGETS = {
         Target("founding_row", _sealed("state", "founding", records.decode_founding), _DAMAGED),
         Target("line", lambda data: understand(_typed(data), Language())),
         Target("endpoints", _endpoints, (EndpointError,), lambda found: ",".join(found).encode()),
-        Target("board", _board),
+        Target("board", machines.board),
+        Target("dispatcher", machines.dispatcher),
+        Target("coordinator", machines.coordinator),
+        Target("reader", machines.reader),
+        Target("intake", machines.intake),
     )
 }

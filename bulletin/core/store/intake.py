@@ -27,6 +27,7 @@ from bulletin.core.store.parts import (
     decode_manifest,
     decode_part,
     encode_ask,
+    is_place,
     unpack_rows,
 )
 from bulletin.core.store.records import (
@@ -235,8 +236,10 @@ class Intake:
             stream = _integer(key)
             try:
                 seq, chain, _ = decode_head(stream, body)
-            except (Damaged, ValueError, TypeError) as error:
+            except Damaged as error:
                 raise Refused("a head that is none") from error
+            if not is_place(stream, seq):
+                raise Refused("a head of a post that cannot be")
             last, last_chain = shelf.last_post(stream)
             if last < seq:
                 self._lacking.append(_Lacking(stream, last, last_chain, seq, chain))

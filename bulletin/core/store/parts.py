@@ -51,6 +51,9 @@ PART_BYTES: Final = 512 * KIB
 CHUNK_ROWS: Final = 2000
 """Rows in a chunk; none of them is large."""
 
+STREAM_BITS: Final = 22
+"""A stream's number, of as many as a board can have."""
+
 RANGES_MAX: Final = 256
 """Streams in one question."""
 
@@ -159,9 +162,7 @@ def decode_ask(data: bytes) -> Ask:
 
 def _range(item: Any) -> Range:
     match item:
-        case [int(stream), int(after), int(until)] if (
-            0 < stream < 1 << 22 and 0 <= after < until < 1 << SEQ_BITS
-        ):
+        case [int(stream), int(after), int(until)] if 0 <= after < until and is_place(stream, until):
             return Range(stream, after, until)
     raise Refused("a range of posts that cannot be")
 
@@ -313,6 +314,13 @@ def take_rows(lengths: Sequence[tuple[int, int]], bytes_left: int) -> list[tuple
             break
         taken.append((key, length))
     return taken
+
+
+def is_place(stream: Any, seq: Any) -> bool:
+    """Whether there can be a post of that number in a stream of that number: more has no key in the tables."""
+    return (
+        type(stream) is int and 0 < stream < 1 << STREAM_BITS and type(seq) is int and 0 < seq < 1 << SEQ_BITS
+    )
 
 
 def range_keys(item: Range) -> tuple[int, int]:
