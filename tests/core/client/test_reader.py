@@ -19,7 +19,7 @@ from bulletin.core.client.reader import (
     Recovered,
     WasReset,
 )
-from bulletin.core.client.streams import BUFFER_BYTES_MAX, BUFFER_POSTS_MAX, REMEMBERED, Stream
+from bulletin.core.client.streams import BUFFER_BYTES_MAX, BUFFER_POSTS_MAX, REMEMBERED, Stream, _size
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.limits import MESSAGE_BYTES_MAX, PAGE_POSTS_MAX
@@ -569,6 +569,9 @@ class Anything(SynchronousTestCase):
                 case "q" if bench.posts[GERAL]:
                     bench.tell(data.draw(st.sampled_from(bench.posts[GERAL])))
             bench.pass_time(data.draw(st.sampled_from([0.01, 0.1, 1.0])), step=1.0)
+            progress = bench.reader._streams[GERAL]
+            self.assertLessEqual(len(progress.buffer), len(bench.posts[GERAL]))
+            self.assertEqual(progress.buffered, sum(_size(kept) for kept, _ in progress.buffer.values()))
         for _ in range(5):
             bench.pass_time(QUIET + 0.1, step=1.0)
             bench.settle()

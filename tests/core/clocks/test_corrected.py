@@ -1,3 +1,5 @@
+from math import isfinite
+
 from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -5,6 +7,7 @@ from bulletin.core.clocks.corrected import (
     DRIFT_BOUND,
     FREE_AFTER,
     RATE_MAX,
+    SECONDS_MAX,
     SLEPT_MIN,
     SLEW,
     CorrectedClock,
@@ -273,3 +276,43 @@ class Properties(SynchronousTestCase):
                 self.assertLessEqual(abs(clock.correction(now)), bound + 1e-6)
             clock.adjust(Measured(seconds, now.wall + share * error, error), now)
             self.assertLessEqual(abs(clock.correction(now)), clock.bound(now) + 1e-6)
+
+    @settings(deadline=None, max_examples=300, derandomize=True)
+    @given(
+        st.floats(-500, 500),
+        st.lists(
+            st.tuples(
+                st.sampled_from([0.0, 1e-9, 1e-6, 0.02, 1.0, 40.0, 1e5]),
+                st.sampled_from([0.0, 0.0, 0.0, 3600.0, -3600.0, 1e9]),
+                st.one_of(
+                    st.none(),
+                    st.floats(-1, 1),
+                    st.floats(-1e5, 1e5),
+                    st.floats(-SECONDS_MAX, SECONDS_MAX),
+                    st.floats(),
+                ),
+                st.floats(-100.0, 0.0),
+                st.one_of(st.floats(0, 0.01), st.floats(0, SECONDS_MAX), st.floats()),
+                st.integers(0, 2),
+            ),
+            max_size=30,
+        ),
+    )
+    def test_whatever_a_reference_says_it_never_runs_backwards(self, drift, steps):
+        """Measurements that contradict each other, that are old, that are absurd, beside a wall clock that is set about."""
+        clock = CorrectedClock(at(1000.0), offset=3.0, drift_ppm=drift)
+        clock.fix()
+        seconds, ahead, before = 1000.0, 0.0, clock.read(at(1000.0))
+        for wait, leap, difference, age, error, source in steps:
+            seconds, ahead = seconds + wait, ahead + leap
+            now = Instant(seconds, WALL + seconds + ahead)
+            if difference is not None:
+                try:
+                    clock.adjust(Measured(seconds + age, clock.read(now) + difference, error, source), now)
+                except ValueError:
+                    self.assertFalse(abs(clock.read(now) + difference) <= SECONDS_MAX and error >= 0.0)
+            time, bound = clock.read(now), clock.bound(now)
+            self.assertLessEqual(before, time)
+            self.assertTrue(bound is None or bound >= 0.0)
+            self.assertTrue(isfinite(time) and isfinite(clock.left(now)) and isfinite(clock.rate))
+            before = time

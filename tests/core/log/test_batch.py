@@ -44,16 +44,6 @@ class BatchTests(SynchronousTestCase):
         runs = split_batch([operation] * (OPERATIONS_PER_ENTRY_MAX + 1), 2**40)
         self.assertEqual([len(run) for run in runs], [OPERATIONS_PER_ENTRY_MAX, 1])
 
-    @settings(deadline=None, max_examples=200, derandomize=True)
-    @given(st.binary(max_size=100))
-    def test_any_bytes_decode_or_raise_value_error(self, data) -> None:
-        """Whatever the bytes are, there are pairs or a ValueError."""
-        try:
-            pairs = decode_batch(data)
-        except ValueError:
-            return
-        self.assertTrue(all(isinstance(part, bytes) for pair in pairs for part in pair))
-
     def test_not_pairs(self) -> None:
         """What is MessagePack, but no batch, is refused."""
         for value in (

@@ -2,7 +2,6 @@
 
 import attrs
 import msgpack
-from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.log.entry import NO_HASH, EntryKind, intact
@@ -69,22 +68,3 @@ class FoundingTests(SynchronousTestCase):
         fields[0] = 2
         with self.assertRaises(ValueError):
             FoundingDocument.decode(msgpack.packb(fields))
-
-    @settings(deadline=None, max_examples=200, derandomize=True)
-    @given(st.binary(max_size=80))
-    def test_any_bytes(self, data) -> None:
-        """Whatever the bytes are, nothing but a ValueError is raised."""
-        with self.assertRaises(ValueError):
-            FoundingDocument.decode(data)
-
-    @settings(deadline=None, max_examples=100, derandomize=True)
-    @given(st.integers(0, 200), st.binary(max_size=3))
-    def test_damaged_bytes(self, place, patch) -> None:
-        """A document with a patch in it is itself or refused."""
-        data = DOCUMENT.encode()
-        damaged = data[:place] + patch + data[place + len(patch) :]
-        try:
-            decoded = FoundingDocument.decode(damaged)
-        except ValueError:
-            return
-        self.assertEqual(decoded.encode(), damaged)

@@ -1,8 +1,5 @@
 """What a broker and a server say to each other: both ways, and whatever else comes."""
 
-import contextlib
-
-from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core import codec
@@ -34,7 +31,6 @@ MESSAGES = [
     Requests(7, (Request(ID, 1, 4500, b"body"), Request(ID[::-1], 2, 0, b"")), 1, 1700000000.5),
     Replies(7, (Reply(ID, 1, SUCCESS, b"reply"), Reply(ID[::-1], 3, LATER, b"")), 9, 1700000000.5),
 ]
-EXACT = settings(deadline=None, max_examples=150, derandomize=True)
 
 
 def tampered(message, **changes):
@@ -142,26 +138,3 @@ class Refused(SynchronousTestCase):
     def test_large(self):
         """A frame above the bound is refused unread."""
         self.assert_refused(bytes(FRAME_BYTES_MAX + 1), Code.TOO_LARGE)
-
-    @EXACT
-    @given(st.binary(max_size=200))
-    def test_any_bytes(self, frame):
-        """Whatever the bytes, a value or a refusal comes out."""
-        with contextlib.suppress(Refusal):
-            decode(frame)
-
-    @EXACT
-    @given(st.sampled_from(MESSAGES), st.data())
-    def test_damaged(self, message, data):
-        """Frames of ours, cut or with a byte changed."""
-        frame = bytearray(encode(message))
-        position = data.draw(st.integers(0, len(frame) - 1))
-        if data.draw(st.booleans()):
-            del frame[position:]
-        else:
-            frame[position] = data.draw(st.integers(0, 255))
-        try:
-            read = decode(bytes(frame))
-        except Refusal:
-            return
-        self.assertEqual(decode(encode(read)), read)

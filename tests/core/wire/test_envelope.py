@@ -3,7 +3,6 @@
 import json
 
 import msgpack
-from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.errors import Code, Reason, Refusal
@@ -163,13 +162,3 @@ class Clocks(SynchronousTestCase):
     def test_an_integer_out_of_range_is_refused(self):
         for value in (-1, CLOCK_MAX + 1, 2**64, -(2**63)):
             self.assertEqual(self.assertRaises(Refusal, clock_of, value).code, Code.INVALID_CLOCK)
-
-
-class Properties(SynchronousTestCase):
-    @given(st.binary(max_size=100) | st.binary(max_size=60).map(lambda junk: b"{" + junk))
-    @settings(deadline=None, max_examples=200, derandomize=True, database=None)
-    def test_opening_raises_nothing_but_refusals(self, body):
-        try:
-            open_envelope(body)
-        except Refusal as refusal:
-            self.assertIn(refusal.code, (Code.MALFORMED, Code.TOO_LARGE))

@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgpack
-from hypothesis import given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.errors import Code, Refusal
@@ -223,37 +222,3 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(self.changed(mensagens=[[5, 1]] * (MESSAGES_MAX + 1)).field, "mensagens")
         self.assertEqual(self.refused(b"\0" * (FRAME_BYTES_MAX + 1)).code, Code.TOO_LARGE)
         self.changed(mensagens=[[6, 1, [[b"k" * 16, b"x" * (2 * BATCH_BYTES_MAX - 1000)]]]])
-
-    @settings(deadline=None, max_examples=200, derandomize=True)
-    @given(st.data())
-    def test_a_damaged_frame_is_a_frame_or_a_refusal(self, data: st.DataObject) -> None:
-        whole = bytearray(encode(frame_of(*ONE_OF_EACH, checkpoint=Checkpoint(1024, b"d" * 32))))
-        for _ in range(data.draw(st.integers(1, 4))):
-            whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-        damaged = bytes(whole[: data.draw(st.integers(0, len(whole)))])
-        try:
-            frame = decode(damaged)
-        except Refusal:
-            return
-        self.assertIsInstance(frame, PeerFrame)
-
-    @settings(deadline=None, max_examples=200, derandomize=True)
-    @given(
-        st.recursive(
-            st.none()
-            | st.booleans()
-            | st.integers(-(2**63), 2**64 - 1)
-            | st.floats()
-            | st.binary(max_size=40),
-            lambda inner: st.lists(inner, max_size=8),
-            max_leaves=30,
-        )
-    )
-    def test_any_messages_are_messages_or_a_refusal(self, value: Any) -> None:
-        whole = plain(frame_of())
-        whole["data"]["mensagens"] = value
-        try:
-            decode(msgpack.packb(whole))
-        except Refusal:
-            return
-        self.assertIsInstance(value, list)
