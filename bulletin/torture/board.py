@@ -120,6 +120,8 @@ class RoleProcess:
         self.environment: dict[str, str] = {}
         """What its environment has beside this process's."""
         self.process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+        """How often it was started."""
 
     @property
     def running(self) -> subprocess.Popen[bytes]:
@@ -134,6 +136,7 @@ class RoleProcess:
 
     def start(self) -> None:
         """Start its process."""
+        self.starts += 1
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,

@@ -13,6 +13,7 @@ from bulletin.linearizability.streams import Followed, Stored, check_streams
 from bulletin.torture import shelves
 from bulletin.torture.abilities import Abilities, compile_library, mount
 from bulletin.torture.board import Board, NotReadyError
+from bulletin.torture.faults import KINDS
 from bulletin.torture.faults.clocks import DRIFTS, OFFSETS, set_option
 from bulletin.torture.faults.fault import Scene, copy_directory
 from bulletin.torture.load import Load, LoadError, whole_history
@@ -90,7 +91,7 @@ class Campaign:
         self.retained = retained
         self.scene = Scene(self.board, plan.abilities, self.network, self.say)
         self._set_up_servers(rng, retained)
-        self.storm = Storm(self.scene, plan.kinds, plan.seed)
+        self.storm = Storm(self.scene, {kind: KINDS[kind] for kind in plan.kinds}, plan.seed)
         self.watch = Watch(self.board)
         self._writers, self._rate = rng.randint(3, 8), rng.choice((3.0, 10.0, 30.0))
         self.load: Load | None = None

@@ -154,6 +154,8 @@ def _run(options: argparse.Namespace) -> int:
             campaign.keep()
     except KeyboardInterrupt:
         print("torture: interrupted.", file=sys.stderr)
+        if options.keep is None:
+            shutil.rmtree(plan.folder, ignore_errors=True)
         return 130
     finally:
         campaign.close()

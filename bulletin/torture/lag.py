@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from random import Random
 from typing import Final
 
@@ -60,26 +61,47 @@ def open_device(name: str) -> int:
     return descriptor
 
 
+class Held:
+    """The packets that are on their way over a link."""
+
+    def __init__(self, quality: Quality) -> None:
+        self._quality = quality
+        self._rng = Random(quality.seed)
+        self._order = itertools.count()
+        self._held: list[tuple[float, int, bytes]] = []
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def push(self, packet: bytes, now: float) -> None:
+        """A packet comes; it may be lost, and may come twice."""
+        quality, rng = self._quality, self._rng
+        for _ in range(1 + (rng.random() < quality.twice)):
+            if rng.random() >= quality.loss and len(self._held) < HELD_MAX:
+                due = now + quality.delay + rng.random() * quality.jitter
+                heapq.heappush(self._held, (due, next(self._order), packet))
+
+    def patience(self, now: float) -> float | None:
+        """Seconds until the next one is due; None: there is none."""
+        return max(0.0, self._held[0][0] - now) if self._held else None
+
+    def pop(self, now: float) -> Iterator[bytes]:
+        """Those that have arrived."""
+        while self._held and self._held[0][0] <= now:
+            yield heapq.heappop(self._held)[2]
+
+
 def carry(descriptor: int, quality: Quality) -> None:
     """Carry packets until nobody holds this process's input open."""
-    rng = Random(quality.seed)
-    order = itertools.count()
-    held: list[tuple[float, int, bytes]] = []
+    held = Held(quality)
     while True:
-        now = time.monotonic()
-        patience = max(0.0, held[0][0] - now) if held else None
-        readable, _, _ = select.select([descriptor, 0], [], [], patience)
+        readable, _, _ = select.select([descriptor, 0], [], [], held.patience(time.monotonic()))
         if 0 in readable and not os.read(0, 1):
             return
-        now = time.monotonic()
         if descriptor in readable:
-            packet = os.read(descriptor, _PACKET_BYTES_MAX)
-            for _ in range(1 + (rng.random() < quality.twice)):
-                if rng.random() >= quality.loss and len(held) < HELD_MAX:
-                    due = now + quality.delay + rng.random() * quality.jitter
-                    heapq.heappush(held, (due, next(order), packet))
-        while held and held[0][0] <= now:
-            os.write(descriptor, heapq.heappop(held)[2])
+            held.push(os.read(descriptor, _PACKET_BYTES_MAX), time.monotonic())
+        for packet in held.pop(time.monotonic()):
+            os.write(descriptor, packet)
 
 
 def start(device: str, quality: Quality) -> "subprocess.Popen[bytes]":

@@ -9,7 +9,8 @@ Nothing outlives this process: the namespaces are held by processes that end wit
 """
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,7 @@ class Network:
         self._holders: dict[str, subprocess.Popen[bytes]] = {}
         self._numbers: dict[str, int] = {}
         self._slow: list[Slow] = []
+        self._cut: Counter[tuple[str, str]] = Counter()
         self._tables = 1000
         for setting, value in (
             ("ip_forward", "1"),
@@ -110,13 +112,17 @@ class Network:
 
     # -- what happens to links ------------------------------------------------------------------------------------
 
-    def cut(self, links: Iterable[tuple[str, str]]) -> None:
-        """Lose all that the first of each pair sends to the second."""
-        ip(*(f"rule add {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in links))
+    def cut(self, links: Sequence[tuple[str, str]]) -> None:
+        """Lose all that the first of each pair sends to the second; what is cut twice has to be mended twice."""
+        fresh = [link for link in links if not self._cut[link]]
+        self._cut.update(links)
+        ip(*(f"rule add {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in fresh))
 
-    def mend(self, links: Iterable[tuple[str, str]]) -> None:
+    def mend(self, links: Sequence[tuple[str, str]]) -> None:
         """Undo :meth:`cut` of the same."""
-        ip(*(f"rule delete {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in links))
+        self._cut.subtract(links)
+        whole = [link for link in links if not self._cut[link]]
+        ip(*(f"rule delete {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in whole))
 
     def slow(self, links: Sequence[tuple[str, str]], quality: lag.Quality) -> Slow:
         """Make links slow and unreliable."""

@@ -6,15 +6,14 @@ drawn from the seed and their number; when, depends on how long the board takes 
 """
 
 import http.client
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping
 from random import Random
-from time import monotonic
 from typing import Final
 
 import attrs
 
 from bulletin.torture.board import RoleProcess
-from bulletin.torture.faults import KINDS
 from bulletin.torture.faults.fault import Fault, Scene
 
 RECOVERY_SECONDS: Final = 90.0
@@ -50,9 +49,16 @@ class Storm:
     :param scene: what they act on.
     :param kinds: names of the faults that may come.
     :param seed: decides which do.
+    :param clock: monotonic seconds.
     """
 
-    def __init__(self, scene: Scene, kinds: Sequence[str], seed: int) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        kinds: Mapping[str, type[Fault]],
+        seed: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.scene = scene
         self.counts = dict.fromkeys(kinds, 0)
         """How often each kind came."""
@@ -64,12 +70,14 @@ class Storm:
         """How many were under way at once at most."""
         self.spontaneous = 0
         """How often a role ended by itself, as it may."""
-        self._kinds = tuple(kinds)
+        self._kinds = dict(kinds)
+        self._clock = clock
         self._seed = seed
+        self._bag = [name for name, kind in self._kinds.items() for _ in range(kind.weight)]
         self._drawn = 0
         self._active: list[_Active] = []
         self._waiting: str | None = None
-        self._next = monotonic()
+        self._next = clock()
         self._down: dict[str, float] = {}
 
     @property
@@ -90,7 +98,7 @@ class Storm:
         self._supervise()
         for active in self._active[:]:
             self._advance(active, hurry=not more)
-        if more and monotonic() >= self._next:
+        if more and self._clock() >= self._next:
             self._draw()
 
     # -- faults ---------------------------------------------------------------------------------------------------
@@ -98,8 +106,8 @@ class Storm:
     def _draw(self) -> None:
         """Have the next fault begin, if its turn has come."""
         rng = Random(f"{self._seed}:{self._drawn}")
-        name = self._waiting or rng.choice(self._kinds)
-        kind = KINDS[name]
+        name = self._waiting or rng.choice(self._bag)
+        kind = self._kinds[name]
         if kind.alone and not self.calm:
             self._waiting = name  # nothing else begins before it
             return
@@ -115,7 +123,7 @@ class Storm:
         if claims is None:
             return
         fault = kind(self.scene, rng, claims)
-        now = monotonic()
+        now = self._clock()
         active = _Active(fault, now, now + rng.uniform(*kind.seconds))
         self._next = now + rng.uniform(*REST_SECONDS)
         self._active.append(active)
@@ -126,13 +134,13 @@ class Storm:
 
     def _advance(self, active: _Active, *, hurry: bool) -> None:
         """End a fault whose time is up; look whether all is well after one that has ended."""
-        now = monotonic()
+        now = self._clock()
         fault = active.fault
         if not active.ended:
             if hurry or now >= active.until:
                 fault.end()
                 active.ended = True
-                active.until = monotonic() + RECOVERY_SECONDS
+                active.until = self._clock() + RECOVERY_SECONDS
             return
         if fault.over():
             self.slowest_return = max(self.slowest_return, RECOVERY_SECONDS - (active.until - now))
@@ -143,7 +151,7 @@ class Storm:
             return
         self._active.remove(active)
         if fault.excuses:
-            self.excused.append((active.began, monotonic() + AFTERMATH_SECONDS))
+            self.excused.append((active.began, self._clock() + AFTERMATH_SECONDS))
 
     # -- what a supervisor does -----------------------------------------------------------------------------------
 
@@ -166,13 +174,13 @@ class Storm:
         self.spontaneous += 1
         if allowed is None or status != 1 or not allowed.search(last):
             self.scene.broken.append(f"{role.name} ended by itself with status {status}: {last}")
-        self._down[role.name] = monotonic() + RESTART_SECONDS
+        self._down[role.name] = self._clock() + RESTART_SECONDS
 
     def _bring_back(self, role: RoleProcess) -> None:
         if role.alive:
             if role.get("/readyz")[0] == http.client.OK:
                 del self._down[role.name]
             return
-        if monotonic() >= self._down[role.name]:
+        if self._clock() >= self._down[role.name]:
             role.start()
-            self._down[role.name] = monotonic() + RESTART_SECONDS
+            self._down[role.name] = self._clock() + RESTART_SECONDS

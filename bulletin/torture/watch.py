@@ -97,15 +97,16 @@ class Watch(threading.Thread):
         return found
 
     def level(self) -> bool:
-        """Whether all servers are at one index, with one digest."""
-        seen = set()
+        """Whether all servers are at one index, with one digest, and have all of it in their tables."""
+        states = set()
         for server in self.board.servers:
             page = server.get("/metrics", 2.0)[1]
             self._look_at(server, page)
             found = _DIGEST.search(page)
-            values = values_of(page) if found else {}
-            seen.add((found and found[0], values.get("bulletin_log_lag")))
-        return len(seen) == 1 and None not in next(iter(seen))
+            if found is None or values_of(page).get("bulletin_log_written") != float(found[2]):
+                return False
+            states.add(found[0])
+        return len(states) == 1
 
 
 def alarms(board: Board) -> list[str]:

@@ -29,6 +29,7 @@ class Damage(Fault):
     """A server's directory is damaged while it does not run."""
 
     alone = True
+    weight = 1
     seconds = (4.0, 8.0)
     changes: ClassVar[str]
     """What is done to it, in words."""
@@ -149,8 +150,13 @@ class Rollback(Damage):
 
     def damage(self, data: Path) -> str:
         """Put a copy in its place, whole or in part."""
-        copy = self.scene.copies[self.victim.name]
-        names = self.rng.choice(((DATABASE, WAL, HARD_STATE), (DATABASE, WAL), (HARD_STATE,)))
+        copy, starts = self.scene.copies[self.victim.name]
+        parts: list[tuple[str, ...]] = [(DATABASE, WAL), (HARD_STATE,)]
+        if self.victim.starts - starts > 1:
+            # A copy of the very start before begins the same start a second time: the others cannot tell which
+            # of the two is false, and want neither of them any more.
+            parts.append((DATABASE, WAL, HARD_STATE))
+        names = self.rng.choice(parts)
         replace_files(copy, data, names)
         return f"{', '.join(names)} of an earlier time"
 

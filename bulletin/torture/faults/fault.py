@@ -40,7 +40,7 @@ class Scene:
     :param broken: promises that were found broken, in words.
     :param held: roles that a fault keeps from running; nobody starts them again.
     :param may_end: roles that may end by themselves, and what their last words have to be like.
-    :param copies: by server, an earlier copy of its directory.
+    :param copies: by server, an earlier copy of its directory, and how often it had been started then.
     """
 
     board: Board
@@ -50,7 +50,7 @@ class Scene:
     broken: list[str] = attrs.Factory(list)
     held: set[str] = attrs.Factory(set)
     may_end: dict[str, "re.Pattern[str]"] = attrs.Factory(dict)
-    copies: dict[str, Path] = attrs.Factory(dict)
+    copies: dict[str, tuple[Path, int]] = attrs.Factory(dict)
 
     def orders(self, server: RoleProcess) -> Path:
         """The file that tells a server's disk how to misbehave."""
@@ -66,7 +66,7 @@ class Scene:
         if target.exists():
             shutil.rmtree(target)
         copy_directory(self.board.data(server), target)
-        self.copies[server.name] = target
+        self.copies[server.name] = target, server.starts
 
 
 def copy_directory(source: Path, target: Path) -> None:
@@ -93,6 +93,9 @@ class Fault:
 
     alone: ClassVar[bool] = False
     """Whether all must be whole before it, and stay so during it."""
+
+    weight: ClassVar[int] = 2
+    """How often it comes, relative to the others."""
 
     excuses: ClassVar[bool] = False
     """Whether clients may see errors because of it."""

@@ -153,6 +153,7 @@ class Everything(Fault):
 
     kind = "everything"
     alone = True
+    weight = 1
     excuses = True
     seconds = (0.2, 3.0)
 
@@ -184,6 +185,7 @@ class Majority(Fault):
 
     kind = "majority"
     alone = True
+    weight = 1
     excuses = True
     seconds = (0.0, 2.0)
 

@@ -1,0 +1,1 @@
+"""The faults, each with what it acts on played by a test."""

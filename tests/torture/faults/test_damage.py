@@ -1,0 +1,141 @@
+"""Directories are damaged as it is said, and healed as an operator would."""
+
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bulletin.torture.faults.damage import (
+    DATABASE,
+    HARD_STATE,
+    WAL,
+    Damage,
+    Flip,
+    Loss,
+    Rollback,
+    Swap,
+    Truncate,
+    flip,
+)
+from tests.torture.roles import Role
+
+FILES = {DATABASE: b"d" * 5000, WAL: b"w" * 3000, HARD_STATE: b"h" * 100}
+
+
+class Spill(Damage):
+    kind = "spill"
+
+    def damage(self, data):
+        (data / DATABASE).write_bytes(b"coffee")
+        return "coffee in it"
+
+
+class DamageTests(SynchronousTestCase):
+    def setUp(self):
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.servers = [Role(f"server{number}", self.folder) for number in (1, 2)]
+        self.victim = self.servers[0]
+        for server in self.servers:
+            (self.folder / server.name).mkdir()
+            for name, content in FILES.items():
+                (self.folder / server.name / name).write_bytes(content + server.name.encode())
+        board = SimpleNamespace(
+            servers=self.servers, folder=self.folder, data=lambda server: self.folder / server.name
+        )
+        self.said = []
+        self.scene = SimpleNamespace(board=board, say=self.said.append, broken=[], held=set(), copies={})
+
+    def files(self, server):
+        return {path.name: path.read_bytes() for path in (self.folder / server.name).iterdir()}
+
+    def struck(self, kind, seed=1):
+        fault = kind(self.scene, Random(seed), (self.victim,))
+        fault.begin()
+        self.assertEqual((self.victim.starts, self.scene.held), (1, {"server1"}))
+        return fault
+
+    def test_a_server_that_refuses_gets_its_directory_back(self):
+        before = self.files(self.victim)
+        fault = self.struck(Spill)
+        self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
+        self.victim.end(1, "server: The database is damaged.")
+        self.assertFalse(fault.over())
+        self.assertEqual((self.files(self.victim), self.victim.starts), (before, 2))
+        self.assertTrue(fault.over())
+        self.assertEqual((self.scene.broken, self.scene.held), ([], set()))
+        self.assertEqual(fault.came_to, "refused: server: The database is damaged.")
+
+    def test_one_that_takes_no_part_gets_its_directory_back(self):
+        before = self.files(self.victim)
+        fault = self.struck(Spill)
+        self.victim.ready, self.victim.says = False, "its directory is an old copy, so it takes no part"
+        self.assertFalse(fault.over())
+        self.assertEqual((self.files(self.victim), self.victim.starts), (before, 2))
+        self.assertTrue(fault.over())
+        self.assertEqual(self.scene.broken, [])
+
+    def test_one_that_is_well_keeps_what_it_has(self):
+        fault = self.struck(Spill)
+        self.assertTrue(fault.over())
+        self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
+        self.assertEqual((fault.came_to, self.victim.starts), ("well again", 1))
+
+    def test_one_that_is_not_ready_yet_is_waited_for(self):
+        fault = self.struck(Spill)
+        self.victim.ready = False
+        self.assertFalse(fault.over())
+        self.assertEqual((self.files(self.victim)[DATABASE], self.victim.starts), (b"coffee", 1))
+
+    def test_an_end_without_a_sentence_is_a_broken_promise(self):
+        for status, last in ((1, "KeyError: 7"), (-11, "server: The database is damaged."), (0, "")):
+            self.setUp()
+            fault = self.struck(Spill)
+            self.victim.end(status, last)
+            fault.over()
+            self.assertEqual(
+                self.scene.broken, [f"server1, with coffee in it, ended with status {status}: {last}"]
+            )
+
+    def test_one_that_refuses_its_own_directory_is_a_broken_promise(self):
+        fault = self.struck(Spill)
+        self.victim.end(1, "server: The database is damaged.")
+        fault.over()
+        self.victim.end(1, "server: The database is damaged.")
+        fault.over()
+        self.assertIn("server1 refuses the directory that was its own", self.scene.broken[0])
+
+    def test_each_kind_changes_files_and_says_which(self):
+        copy = self.folder / "copies"
+        copy.mkdir()
+        for name in (DATABASE, HARD_STATE):
+            (copy / name).write_bytes(b"old")
+        self.scene.copies["server1"] = copy, -2
+        for kind in (Truncate, Flip, Rollback, Swap, Loss):
+            before = self.files(self.victim)
+            changed = set()
+            for seed in range(8):
+                fault = self.struck(kind, seed)
+                after = self.files(self.victim)
+                self.assertNotEqual(after, before, kind)
+                named = {name for name in FILES if name in fault.detail.replace(",", "").split()}
+                differ = {name for name in FILES if after.get(name) != before.get(name)}
+                self.assertLessEqual(differ, named, fault.detail)
+                changed |= named
+                fault._put_back()
+                self.assertEqual(self.files(self.victim), before)
+                self.victim.starts = 0
+                self.scene.held.clear()
+            self.assertGreater(len(changed), 1, kind)
+
+
+class FlipTests(SynchronousTestCase):
+    def test_bits_and_nothing_else(self):
+        path = Path(self.mktemp())
+        path.write_bytes(bytes(1000))
+        offsets = flip(path, Random(4), 3)
+        content = path.read_bytes()
+        self.assertEqual(len(content), 1000)
+        self.assertEqual([at for at, byte in enumerate(content) if byte], offsets)
+        self.assertTrue(all(byte.bit_count() <= 1 for byte in content))
