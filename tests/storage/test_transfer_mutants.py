@@ -5,18 +5,18 @@ import unittest
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.store.intake import Intake
-from bulletin.simulation.log.mutants import Mutant
+from bulletin.simulation.mutants.mutant import Patch
 from bulletin.storage.giver import Giver
 from bulletin.storage.shelf import Incoming
 from tests.storage import test_transfer
 
 MUTANTS = {
     "the ids that are remembered stay behind": (
-        Mutant(Giver, "_copy", "for table in CHUNKED:", "for table in CHUNKED[:4]:"),
+        Patch(Giver, "_copy", "for table in CHUNKED:", "for table in CHUNKED[:4]:"),
         "test_all_of_it",
     ),
     "the sessions stay behind": (
-        Mutant(
+        Patch(
             Incoming,
             "_put_tables",
             "        if number in present:",
@@ -25,23 +25,23 @@ MUTANTS = {
         "test_all_of_it",
     ),
     "sessions that were forgotten are remembered": (
-        Mutant(Incoming, "_put_tables", 'connection.execute("DELETE FROM sessions")', "pass"),
+        Patch(Incoming, "_put_tables", 'connection.execute("DELETE FROM sessions")', "pass"),
         "test_two_in_a_row",
     ),
     "the suffix goes": (
-        Mutant(Incoming, "_cut_log", "same = hash_in", "same = False and hash_in"),
+        Patch(Incoming, "_cut_log", "same = hash_in", "same = False and hash_in"),
         "test_a_suffix_stays",
     ),
     "a suffix of another history stays": (
-        Mutant(Incoming, "_cut_log", "same = hash_in(body, index) == manifest.hash and", "same ="),
+        Patch(Incoming, "_cut_log", "same = hash_in(body, index) == manifest.hash and", "same ="),
         "test_a_suffix_of_another_history_goes",
     ),
     "posts are not held against their chain": (
-        Mutant(Intake, "_take_posts", "!= values[POST_CHAIN]", "== b''"),
+        Patch(Intake, "_take_posts", "!= values[POST_CHAIN]", "== b''"),
         "test_a_post_of_another_history",
     ),
     "the marks are the sender's latest": (
-        Mutant(
+        Patch(
             Giver,
             "_current",
             "if self._manifest is None or self._manifest.index < anchor.index:",
@@ -52,7 +52,7 @@ MUTANTS = {
 }
 
 
-def _test_of(mutant: Mutant, name: str):
+def _test_of(mutant: Patch, name: str):
     def test(self) -> None:
         result = unittest.TestResult()
         with mutant.planted():

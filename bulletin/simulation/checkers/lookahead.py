@@ -23,7 +23,7 @@ class Lookahead(Checker):
         assert here is None or here == there, "W4: what counts as synced was overwritten"
         if state.role is Role.LEADER:
             self._check_matches(server)
-            if self._commit.get(state.term, 0) < state.commit and state.proven:
+            if self._commit.get(state.term, 0) < state.commit:
                 self._commit[state.term] = state.commit
                 self._check_electable(server)
         elif state.role is Role.CANDIDATE:

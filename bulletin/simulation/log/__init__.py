@@ -7,8 +7,8 @@
     workload   clients that propose and pass barriers at any server
     answers    holds what clients were told against the committed log
     faults     which faults a seed draws, and when they strike
-    cluster    all of it, and the two phases: faults, then healing
-    mutants    planted bugs, each of which must be caught
+    ending     how a run ends: healed, or a majority among ruins; what must come to pass then
+    cluster    all of it
 """
 
 from typing import Final
@@ -25,6 +25,13 @@ SOMETIMES: Final = (
     "campaigns_withheld_by_disk",
     "commit_before_own_sync",
     "committed_twice",
+    "core_readmits",
+    "core_torn",
+    "core_without_dead_leader",
+    "core_without_deaf_leader",
+    "core_without_frozen_leader",
+    "core_without_mute",
+    "core_without_stalled_leader",
     "fetches",
     "messages_of_old_term",
     "old_entry_survives",

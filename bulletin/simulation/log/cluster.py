@@ -1,4 +1,4 @@
-"""A run: a cluster under faults, then healed, then asked to show that it works."""
+"""A run: a cluster under faults, then asked to show that it works, healed or in what is left."""
 
 import hashlib
 from collections import Counter
@@ -15,6 +15,7 @@ from bulletin.simulation.checkers.leadership import Leadership
 from bulletin.simulation.checkers.log import Log
 from bulletin.simulation.checkers.lookahead import Lookahead
 from bulletin.simulation.log.answers import Answers
+from bulletin.simulation.log.ending import end
 from bulletin.simulation.log.faults import Faults, Options
 from bulletin.simulation.log.server import Server
 from bulletin.simulation.log.workload import Workload
@@ -24,10 +25,6 @@ from bulletin.simulation.time import SimulatedTime
 from bulletin.simulation.violation import Violation
 
 CHECKERS: Final = (Leadership, Log, Durability, Lookahead)
-TIMEOUTS_TO_HEAL = 10
-TIMEOUTS_OF_CALM = 5
-PROBE_SECONDS = 2.5
-"""Within its deadline, a probe survives that a straggler deposes the leader."""
 
 
 def found(servers: int) -> FoundingDocument:
@@ -82,6 +79,7 @@ class Cluster:
         self._digest = hashlib.sha256() if trace else None
         self.faults = Faults(self, Random(draw.random()))
         self.workload = Workload(self, Random(draw.random()), self.options.clients)
+        self._ending = Random(draw.random())
         self.checkers: list[Checker] = [checker(self) for checker in CHECKERS]
         self.checkers.append(Answers(self, self.workload))
 
@@ -114,61 +112,10 @@ class Cluster:
         for server in self.servers:
             self.start(server)
         self.time.run_until(self.options.seconds)
-        self.heal()
+        end(self, self._ending)
         for checker in self.checkers:
             checker.ended()
         self._count()
-
-    def heal(self) -> None:
-        """Faults end; then a leader must be there, a probe must commit, all must agree, and nothing must change.
-
-        What was delayed before arrives all the same, and who stands still goes on as late as it would have; only
-        then is the weather calm.
-        """
-        self.steps.add(self.time.now, "the faults end")
-        self.faults.stop()
-        paused = max(server.paused_until for server in self.servers)
-        stragglers = max(self.network.latest_arrival, paused)
-        self.workload.stop()
-        self.network.heal()
-        config = self.options.config
-        timeout = config.election_seconds_min + config.election_seconds_spread
-        for server in self.servers:
-            server.stalled_until, server.sync_delay_max = 0.0, 0.004
-            if server.port is None:
-                self.start(server)
-        limit = self.time.now + TIMEOUTS_TO_HEAL * timeout
-        while self.time.now < limit and not self._settled():
-            self.time.run_until(self.time.now + timeout / 10)
-        leader = self.leader()
-        assert leader is not None, "L1: no leader after the healing"
-        probe = self.workload.propose(leader, client=0)
-        patience = self.time.now + PROBE_SECONDS
-        while self.time.now < patience and probe not in self.workload.acknowledged:
-            self.time.run_until(self.time.now + timeout / 10)
-        assert probe in self.workload.acknowledged, "L1: a probe is not committed after the healing"
-        while self.time.now < stragglers or not self._settled():
-            assert self.time.now < max(limit, stragglers) + timeout, "L1: the servers do not come to agree"
-            self.time.run_until(self.time.now + timeout / 10)
-        leader = self.leader()
-        assert leader is not None, "L2: the leader is gone in calm weather"
-        term = leader.node.status().term
-        self.time.run_until(self.time.now + TIMEOUTS_OF_CALM * timeout)
-        assert self.leader() is leader, "L2: the leader changed in calm weather"
-        assert leader.node.status().term == term, "L2: the term changed in calm weather"
-        assert len({server.digest for server in self.servers}) == 1, "L1: the servers do not agree"
-
-    def _settled(self) -> bool:
-        """Whether a leader has proved itself, and all others follow it and have what it has."""
-        leader = self.leader()
-        if leader is None:
-            return False
-        status = leader.node.status()
-        return status.proven and all(
-            server.node.leadership == (status.term, leader.member)
-            and server.applied == server.node.status().synced == status.last_index
-            for server in self.servers
-        )
 
     def leader(self) -> Server | None:
         """The leader of the highest term, if there is one."""
@@ -233,6 +180,8 @@ class Cluster:
             self._digest.update(repr((self.time.now, what)).encode())
 
     def _keep_counters(self, server: Server) -> None:
+        if server.port is None:
+            return
         for name, count in server.node.counters.values():
             self.counts[name] += count
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -31,11 +31,18 @@ KINDS = (
     "lost_tail",
     "clock_rates",
     "amnesia",
+    "mute",
+    "deaf",
 )
-DRAWN = tuple(kind for kind in KINDS if kind != "amnesia")
-"""What a seed draws from: a disk that does not know how much it has lost is a run of its own."""
+_NOT_DRAWN = ("amnesia", "mute", "deaf")
+DRAWN = tuple(kind for kind in KINDS if kind not in _NOT_DRAWN)
+"""What a seed draws from: a disk that does not know how much it has lost is a run of its own; whoever is only heard, or only
+hears, is often among what remains in liveness mode."""
 
 _NOT_TURBULENT = ("lost_tail", "clock_rates", "stalled_disk")
+
+
+Mode = Literal["safety", "liveness"]
 
 
 @attrs.frozen
@@ -46,6 +53,7 @@ class Options:
     :param faults: mean seconds between two strikes, by kind.
     :param seconds: how long the faults last.
     :param clients: how many propose and pass barriers at the same time.
+    :param mode: how it ends: ``safety``: everything is healed; ``liveness``: a majority is, the rest is broken for good.
     :param skip: strikes that are left out, by their number from 1 on.
     """
 
@@ -54,12 +62,22 @@ class Options:
     seconds: float
     clients: int
     config: Config
-    skip: frozenset[int] = frozenset()
+    mode: Mode = attrs.field(default="safety", repr=False)  # what is drawn from the rest stays the same with it
+    skip: frozenset[int] = attrs.field(default=frozenset(), repr=False)  # the same
 
     @classmethod
     def swarm(cls, seed: int) -> "Options":
         """What a campaign runs: each of the following, by the seed."""
-        ways = (cls.draw, cls.draw, cls.turbulent, cls.trimmed, cls.trimmed, cls.forgetful)
+        ways = (
+            cls.draw,
+            cls.draw,
+            cls.turbulent,
+            cls.trimmed,
+            cls.trimmed,
+            cls.forgetful,
+            cls.liveness,
+            cls.liveness,
+        )
         return Random(f"way {seed}").choice(ways)(seed)
 
     @classmethod
@@ -131,9 +149,21 @@ class Options:
         faults = [(kind, mean) for kind, mean in options.faults if kind != "lost_tail"]
         return attrs.evolve(options, servers=5, faults=(*faults, ("amnesia", 1.0)))
 
+    @classmethod
+    def liveness(cls, seed: int) -> "Options":
+        """As turbulent, on up to seven servers; then the faults freeze, and a majority has to work among ruins."""
+        rng = Random(seed)
+        options = cls.trimmed(seed) if rng.random() < 0.25 else cls.turbulent(seed)
+        return attrs.evolve(
+            options,
+            servers=rng.choice((3, 3, 3, 4, 5, 5, 7)),
+            seconds=rng.uniform(0.3, 2.0),
+            mode="liveness",
+        )
+
     def __str__(self) -> str:
         faults = " ".join(f"{kind}/{mean}s" for kind, mean in self.faults) or "none"
-        return f"{self.servers} servers, {self.clients} clients, {self.seconds:.1f} s, faults: {faults}"
+        return f"{self.servers} servers, {self.clients} clients, {self.seconds:.1f} s, {self.mode}, faults: {faults}"
 
 
 def draw_config(rng: Random) -> Config:
@@ -234,6 +264,16 @@ class Faults:
     def _one_way(self) -> None:
         sender, recipient = self._victim().number, self._victim().number
         self._cut({(sender, recipient)})
+
+    def _mute(self) -> None:
+        """One server is heard by nobody, though it hears all."""
+        victim = self._victim().number
+        self._cut({(victim, other.number) for other in self._cluster.servers if other.number != victim})
+
+    def _deaf(self) -> None:
+        """One server hears nobody, though all hear it."""
+        victim = self._victim().number
+        self._cut({(other.number, victim) for other in self._cluster.servers if other.number != victim})
 
     def _weather(self, **changes: float) -> None:
         network = self._cluster.network

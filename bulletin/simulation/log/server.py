@@ -62,6 +62,8 @@ class Server:
         self._installed = installed
         self._syncing = False
         self._turn_due = False
+        self._held: list[Callable[[], None]] = []
+        """What comes while it stands still without end."""
 
     @property
     def node(self) -> Node:
@@ -82,6 +84,11 @@ class Server:
     def damaged(self) -> bool:
         """Whether its disk has lost what it had acknowledged, and a leader has not yet made up for it."""
         return self.disk.durable.trusted_from is not None
+
+    @property
+    def excluded(self) -> bool:
+        """Whether it is known that its fellows will never count it again."""
+        return self.port is not None and self.node.status().quarantined
 
     # --- life ---
 
@@ -113,6 +120,18 @@ class Server:
         """Stand still for so many seconds."""
         self.paused_until = max(self.paused_until, self._time.now + seconds)
 
+    def freeze(self) -> None:
+        """Stand still until :meth:`thaw`."""
+        self.paused_until = float("inf")
+
+    def thaw(self) -> None:
+        """Go on: what has come meanwhile is there."""
+        if self.paused_until == float("inf"):
+            self.paused_until = self._time.now
+        held, self._held = self._held, []
+        for action in held:
+            action()
+
     def stall_disk(self, seconds: float) -> None:
         """Have no sync end for so many seconds."""
         self.stalled_until = self._time.now + seconds
@@ -126,7 +145,9 @@ class Server:
         def run() -> None:
             if life != self.life:
                 return
-            if self._time.now < self.paused_until:
+            if self.paused_until == float("inf"):
+                self._held.append(run)
+            elif self._time.now < self.paused_until:
                 self._time.after(self.paused_until - self._time.now, run)
             else:
                 action()

@@ -114,9 +114,7 @@ class Workload:
                 self._next(client)
             elif isinstance(event, BarrierPassed):
                 asked = self._barriers.pop((number, event.token))
-                assert event.position >= asked.acknowledged, (
-                    "linearizability: a barrier misses what was acknowledged"
-                )
+                assert event.position >= asked.acknowledged, "S9: a barrier misses what was acknowledged"
                 self.barriers_passed += 1
                 self._next(asked.client)
             elif isinstance(event, BarrierFailed):

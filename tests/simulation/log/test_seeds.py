@@ -86,6 +86,7 @@ class RegressionTests(SynchronousTestCase):
 for _seed in SEEDS:
     setattr(SeedTests, f"test_{_seed}", _test_of(_seed, short(_seed)))
     setattr(SeedTests, f"test_turbulent_{_seed}", _test_of(_seed, Options.turbulent(_seed)))
+    setattr(SeedTests, f"test_liveness_{_seed}", _test_of(_seed, Options.liveness(_seed)))
     setattr(SeedTests, f"test_trimmed_{_seed}", _test_of(_seed, Options.trimmed(_seed)))
 for _line in REGRESSIONS.read_text().splitlines():
     if not _line.startswith("#"):

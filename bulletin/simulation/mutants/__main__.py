@@ -1,0 +1,95 @@
+"""Plants each bug, one at a time, and prints by what it was noticed; exit status 1 if one survives.
+
+python -m bulletin.simulation.mutants
+python -m bulletin.simulation.mutants --only 6 L-a --seeds 1000 --jobs 2
+"""
+
+import argparse
+import sys
+from functools import partial
+from multiprocessing import Pool
+
+from bulletin.simulation.mutants.catalogue import BY_NUMBER
+from bulletin.simulation.mutants.mutant import Mutant
+from bulletin.simulation.mutants.trial import Verdict, try_out
+
+HEADING = "| number | bug | by its schedule | by chance |\n|---|---|---|---|"
+
+
+def _count(least: int, text: str) -> int:
+    """A number from the command line.
+
+    :raises argparse.ArgumentTypeError: it is none, or less than ``least``.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+    return number
+
+
+def _tried(seeds: int | None, number: str) -> tuple[str, Verdict]:
+    """What becomes of one; a process of its own may be asked."""
+    return number, try_out(BY_NUMBER[number], seeds)
+
+
+def row(mutant: Mutant, verdict: Verdict) -> str:
+    """A line of the table."""
+    schedule = verdict.schedule or "**survives**"
+    if verdict.unplanted is not None:
+        schedule = f"**{verdict.unplanted}, without the bug**"
+    if mutant.chance is None:
+        chance = f"none: {mutant.why}"
+    elif not verdict.seeds:
+        chance = "not tried"
+    elif verdict.chance is None:
+        chance = f"**survives {verdict.seeds} seeds**"
+    else:
+        chance = f"{verdict.chance}, seed {verdict.seeds - 1}"
+    found = "" if verdict.caught(mutant) else " **not as it should be**"
+    return f"| {mutant.number} | {mutant.name} | {schedule} | {chance}{found} |"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bulletin.simulation.mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="NUMBER", help="these alone, by their numbers in the table"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=partial(_count, 0),
+        help="how many runs by chance each may survive at most; 0: schedules alone; else as many as each one says",
+    )
+    parser.add_argument("--jobs", type=partial(_count, 1), default=1, help="so many processes at once")
+    arguments = parser.parse_args()
+    unknown = [number for number in arguments.only or () if number not in BY_NUMBER]
+    if unknown:
+        parser.error(f"there is no mutant {unknown[0]}; there are {', '.join(BY_NUMBER)}")
+    return arguments
+
+
+def main() -> int:
+    """Run the command; its exit status."""
+    arguments = _arguments()
+    numbers = arguments.only or list(BY_NUMBER)
+    survivors = []
+    print(HEADING)
+    with Pool(arguments.jobs) as pool:
+        for number, verdict in pool.imap(partial(_tried, arguments.seeds), numbers):
+            mutant = BY_NUMBER[number]
+            print(row(mutant, verdict), flush=True)
+            if not verdict.caught(mutant):
+                survivors.append(number)
+    caught = len(numbers) - len(survivors)
+    print(f"{caught} of {len(numbers)} were caught" + (f"; not {', '.join(survivors)}" if survivors else ""))
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

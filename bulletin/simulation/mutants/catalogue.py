@@ -1,0 +1,23 @@
+"""All planted bugs."""
+
+from typing import Final
+
+from bulletin.simulation.mutants import (
+    disks,
+    election,
+    liveness,
+    reads,
+    replication,
+    snapshots,
+)
+from bulletin.simulation.mutants.mutant import Mutant
+
+SUBJECTS: Final = (election, replication, reads, disks, snapshots, liveness)
+
+MUTANTS: Final[tuple[Mutant, ...]] = tuple(mutant for subject in SUBJECTS for mutant in subject.MUTANTS)
+"""In the order of the table."""
+
+BY_NUMBER: Final = {mutant.number: mutant for mutant in MUTANTS}
+"""The same, by their numbers."""
+
+assert len(BY_NUMBER) == len(MUTANTS), "two mutants have one number"

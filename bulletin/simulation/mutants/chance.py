@@ -1,0 +1,84 @@
+"""Runs of the tiers, wild in the way that a mutant needs.
+
+A tier's own options draw many kinds of faults, each of them now and then.  A mutant that needs two of them at once, or a
+window of a single entry, is met far sooner where those are drawn more often: *which* are drawn is decided here, *when* they
+strike by the seed as ever.
+"""
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+import attrs
+
+from bulletin.core.raft.config import Config
+from bulletin.simulation.clocks import World as ClockWorld
+from bulletin.simulation.log.cluster import Cluster
+from bulletin.simulation.log.faults import Options
+
+Run = Callable[[int], None]
+
+NARROW: Mapping[str, int] = {"append_bytes_max": 1, "inflight_messages_max": 1, "gather_bytes_max": 1}
+"""Entries are small, and travel one by one."""
+
+
+def log_tier(options: Callable[[int], Options]) -> Run:
+    """Runs of the log tier.
+
+    :param options: by the seed.
+    """
+
+    def run(seed: int) -> None:
+        Cluster(seed, options(seed)).run()
+
+    return run
+
+
+def wild(
+    faults: Mapping[str, float],
+    *,
+    servers: tuple[int, ...] = (3,),
+    clients: int = 3,
+    seconds: float = 3.0,
+    config: Mapping[str, int] | None = None,
+) -> Run:
+    """Runs of the log tier with these faults and quick elections.
+
+    :param faults: mean seconds between two strikes, by kind.
+    :param servers: of which the seed draws one.
+    :param config: other fields of the configuration.
+    """
+
+    def options(seed: int) -> Options:
+        rng = Random(seed)
+        quick = Config(
+            heartbeat_seconds=0.05,
+            election_seconds_min=0.2,
+            election_seconds_spread=rng.choice((0.02, 0.1)),
+        )
+        return Options(
+            servers=rng.choice(servers),
+            faults=tuple(faults.items()),
+            seconds=seconds,
+            clients=clients,
+            config=attrs.evolve(quick, **(config or {})),
+        )
+
+    return log_tier(options)
+
+
+TURBULENT = log_tier(Options.turbulent)
+TRIMMED = log_tier(Options.trimmed)
+FORGETFUL = log_tier(Options.forgetful)
+LIVENESS = log_tier(Options.liveness)
+
+
+def clock_tier(seconds: float) -> Run:
+    """Runs of the clocks.
+
+    :param seconds: how long one is.
+    """
+
+    def run(seed: int) -> None:
+        ClockWorld(seed, seconds).run()
+
+    return run

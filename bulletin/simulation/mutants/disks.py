@@ -1,0 +1,58 @@
+"""Planted bugs in what is believed of a disk: one that has lost its end, was rolled back, or did not sync."""
+
+from functools import partial
+from typing import Final
+
+from bulletin.core.raft.greeting import Greeter
+from bulletin.core.raft.trust import Trust
+from bulletin.simulation.mutants.chance import FORGETFUL
+from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
+from bulletin.simulation.scenarios.playing import check
+
+MUTANTS: Final = (
+    Mutant(
+        "24",
+        "a server whose database lost its end votes and acknowledges as ever",
+        (
+            Patch(
+                Greeter,
+                "counts",
+                "self.greeted and not self.quarantined and self._state.trusted_from is None",
+                "self.greeted and not self.quarantined",
+            ),
+        ),
+        "S4|S5|S6|W1|W2|W3|fail-stop",
+        partial(check, "lost_tail"),
+        Chance(FORGETFUL, seeds=100),
+    ),
+    Mutant(
+        "24b",
+        "a server whose disk was rolled back votes as ever",
+        (
+            Patch(
+                Greeter,
+                "counts",
+                "self.greeted and not self.quarantined and self._state.trusted_from is None",
+                "self.greeted and self._state.trusted_from is None",
+            ),
+        ),
+        "S4|S6",
+        partial(check, "quarantine"),
+        why="a run in which a disk is rolled back breaks S10 by itself, with the bug and without",
+    ),
+    Mutant(
+        "24c",
+        "a lost end is made good by what was lost at least",
+        (
+            Patch(
+                Trust,
+                "consider",
+                "covers is None or state.commit < max(covers, state.trusted_from)",
+                "state.commit < state.trusted_from",
+            ),
+        ),
+        "S4|S6|W3",
+        partial(check, "lost_end"),
+        why="a commit index of a leader that others have left behind has to arrive while nothing newer does",
+    ),
+)
