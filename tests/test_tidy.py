@@ -14,7 +14,6 @@ FOR_TESTS = {
     # The machine with a simulated disk, for whoever has SQLite on it.
     "bulletin.storage.simulated_disk.host",
     # The checkers of histories, for whoever records one: the simulation, campaigns, and their own tests.
-    "bulletin.simulation.log.mutants",
     "bulletin.linearizability.log_order",
     "bulletin.linearizability.names",
     "bulletin.linearizability.search",

@@ -11,11 +11,11 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.simulation.__main__ import main
-from bulletin.simulation.log.mutants import MUTANTS
+from bulletin.simulation.mutants.catalogue import BY_NUMBER
 from bulletin.simulation.tiers import TIERS
 
 ROOT = Path(__file__).parents[2]
-PLANTED = MUTANTS["08 follower acknowledges before its sync"]
+PLANTED = BY_NUMBER["8"]
 SEED = 1
 
 

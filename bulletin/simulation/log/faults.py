@@ -62,7 +62,9 @@ class Options:
     seconds: float
     clients: int
     config: Config
-    mode: Mode = attrs.field(default="safety", repr=False)  # what is drawn from the rest stays the same with it
+    mode: Mode = attrs.field(
+        default="safety", repr=False
+    )  # what is drawn from the rest stays the same with it
     skip: frozenset[int] = attrs.field(default=frozenset(), repr=False)  # the same
 
     @classmethod
