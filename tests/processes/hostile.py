@@ -3,8 +3,9 @@
     python -m tests.processes.hostile                   # each attack once
     python -m tests.processes.hostile --seconds 600     # at random, again and again
     python -m tests.processes.hostile flood http        # these alone
+    python -m tests.processes.hostile --messages 1000000 --seed 7    # so many messages of all kinds at all ports
 
-Prints a row for each attack, and every fault; exits with 1 where there is one.
+Prints a row for each attack, or a line of figures, and every fault; exits with 1 where there is one.
 """
 
 import argparse
@@ -20,7 +21,17 @@ import zmq
 
 from bulletin.torture.board import Board
 from tests.processes.hostile_attacks import ATTACKS, Arena, Attack
+from tests.processes.hostile_barrage import (
+    Barrage,
+    above_their_bounds,
+    connections_refused,
+    peaks,
+    what_does_not_work,
+)
 from tests.processes.hostile_watch import MIB, Honest, Watch
+
+PROGRESS = 100_000
+"""Messages between two lines that say how far it is."""
 
 
 @attrs.frozen
@@ -93,12 +104,49 @@ def for_long(arena: Arena, attacks: tuple[Attack, ...], seed: int, seconds: floa
         yield run(arena, rng.choice(attacks), rng.randrange(2**32))
 
 
+def barrage(arena: Arena, seed: int, count: int) -> tuple[str, list[str]]:
+    """So many hostile messages, beside an honest client; a line of figures, and what is wrong."""
+    roles = arena.board.roles
+    watch = Watch(arena.board)
+    honest = Honest(arena.context, arena.board.broker_endpoint)
+    honest.prepare()
+    thrown = Barrage(arena, Random(seed))
+    begun = time.monotonic()
+    told = 0
+    honest.start()
+    try:
+        for total in thrown.throw(count):
+            if total >= told + PROGRESS:
+                told = total - total % PROGRESS
+                print(f"    {total} messages, {time.monotonic() - begun:.0f} s", flush=True)
+    finally:
+        seconds = time.monotonic() - begun
+        thrown.end()
+        honest.finish()
+    peak = peaks(roles)
+    faults = above_their_bounds(peak) + watch.broken()
+    faults += connections_refused(arena) + what_does_not_work(arena)
+    faults += [f"an honest post failed: {error}" for error in honest.errors] + honest.lost()
+    honest.caller.close()
+    kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(thrown.sent.items()))
+    memory = ", ".join(f"{name} {most // MIB}" for name, most in peak.items())
+    figures = (
+        f"{thrown.total} hostile messages (seed {seed}) in {seconds:.0f} s: {kinds}; {thrown.refused} not taken.  "
+        f"Meanwhile {len(honest.acknowledged)} honest posts, the slowest {honest.slowest:.2f} s, "
+        f"asked again {honest.asked_again}.  Peak MiB: {memory}."
+    )
+    return figures, faults
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("attacks", nargs="*", help="names; all of them by default")
     parser.add_argument("--seconds", type=float, help="draw attacks by lot for so long; else each comes once")
+    parser.add_argument(
+        "--messages", type=int, help="throw so many messages of all kinds at all ports instead"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--keep", type=Path, help="a new folder for data and logs; a temporary one by default"
@@ -108,6 +156,10 @@ def main() -> int:
     unknown = set(options.attacks) - set(known)
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: no such attack; there are {', '.join(known)}")
+    if options.messages is not None and (
+        options.messages < 1 or options.attacks or options.seconds is not None
+    ):
+        parser.error("--messages is at least 1, and stands neither with names nor with --seconds")
     attacks = tuple(known[name] for name in options.attacks) or ATTACKS
     faults = 0
     with tempfile.TemporaryDirectory(prefix="bulletin-hostile-") as temporary:
@@ -116,8 +168,14 @@ def main() -> int:
         try:
             board.start()
             arena = Arena(board, context)
+            if options.messages is not None:
+                figures, found = barrage(arena, options.seed, options.messages)
+                print("\n".join((figures, *found)), flush=True)
+                faults += len(found)
             outcomes = (
-                once(arena, attacks, options.seed)
+                ()
+                if options.messages is not None
+                else once(arena, attacks, options.seed)
                 if options.seconds is None
                 else for_long(arena, attacks, options.seed, options.seconds)
             )

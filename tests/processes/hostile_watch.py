@@ -62,8 +62,8 @@ class Watch:
         """Bytes that each role has gained."""
         return {name: memory(was.pid, key) - was.resident for name, was in self.before.items()}
 
-    def faults(self) -> list[str]:
-        """What is wrong with the roles now; empty where nothing is."""
+    def broken(self) -> list[str]:
+        """Which roles died, are not healthy, or wrote what they should not; empty where none is."""
         found = []
         for role in self.board.roles:
             was = self.before[role.name]
@@ -74,6 +74,11 @@ class Watch:
             if status != 200:
                 found.append(f"{role.name} is not healthy: {status} {text.strip()}")
             found += self._log_faults(role, was)
+        return found
+
+    def faults(self) -> list[str]:
+        """What is wrong with the roles now, their growth included; empty where nothing is."""
+        found = self.broken()
         for key, most, when in (("VmHWM", PEAK_MAX, "at most"), ("VmRSS", GROWTH_MAX, "afterwards")):
             found += [
                 f"{name} grew by {grown // MIB} MiB {when}; {most // MIB} are allowed"
