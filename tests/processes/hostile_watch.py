@@ -23,7 +23,9 @@ PEAK_MAX = 256 * MIB
 """The same while an attack goes on."""
 
 LOG_BYTES_MAX = 64 * 1024
-"""What one attack may add to a role's log: a few lines of each kind in half a minute."""
+"""What half a minute of an attack may add to a role's log: a few lines of each kind."""
+
+LOG_SECONDS = 30.0
 
 ALARMING = re.compile(
     r"Traceback|Unhandled|AssertionError|could not be handled|failed, and is read again", re.IGNORECASE
@@ -50,6 +52,7 @@ class Watch:
 
     def __init__(self, board: Board) -> None:
         self.board = board
+        self.begun = time.monotonic()
         self.before = {role.name: self._state(role) for role in board.roles}
 
     @staticmethod
@@ -87,13 +90,13 @@ class Watch:
             ]
         return found
 
-    @staticmethod
-    def _log_faults(role: RoleProcess, was: _Before) -> list[str]:
+    def _log_faults(self, role: RoleProcess, was: _Before) -> list[str]:
         found = []
+        allowed = LOG_BYTES_MAX * max(1.0, (time.monotonic() - self.begun) / LOG_SECONDS)
         with role.log.open("rb") as log:
             log.seek(was.log_bytes)
             text = log.read(16 * MIB).decode(errors="replace")
-        if len(text) > LOG_BYTES_MAX:
+        if len(text) > allowed:
             found.append(f"{role.name} wrote {len(text)} bytes into its log")
         alarm = ALARMING.search(text)
         if alarm:
