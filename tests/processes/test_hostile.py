@@ -7,7 +7,7 @@ import zmq
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.torture.board import Board
-from tests.processes.hostile import once
+from tests.processes.hostile import barrage, once
 from tests.processes.hostile_attacks import ATTACKS, Arena
 
 
@@ -21,10 +21,13 @@ class HostileTests(SynchronousTestCase):
         self.addCleanup(board.destroy)
         self.addCleanup(context.destroy, 0)
         board.start()
-        outcomes = list(once(Arena(board, context), ATTACKS, seed=1))
+        arena = Arena(board, context)
+        outcomes = list(once(arena, ATTACKS, seed=1))
         faults = [
             f"{outcome.attack} (seed {outcome.seed}): {outcome.faults}"
             for outcome in outcomes
             if outcome.faults
         ]
+        self.assertEqual(faults, [])
+        _, faults = barrage(arena, seed=1, count=5_000)
         self.assertEqual(faults, [])
