@@ -180,21 +180,38 @@ def _name(text: str) -> str:
 
 
 def _directory(text: str) -> Path:
-    if not text or "\0" in text:
-        raise Mistake(N_("{given} is no directory"), given=shown(text))
-    path = Path(text).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    try:
+        path = _path(text)
+        other = path.exists() and not path.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        raise Mistake(N_("{given} is no directory"), given=shown(text)) from None
+    if other:
         raise Mistake(N_("{given} is there already, and no directory"), given=shown(text))
     return path
 
 
 def _file(text: str) -> Path:
-    if not text or "\0" in text:
-        raise Mistake(f"{shown(text)} is no file")
-    path = Path(text).expanduser().absolute()
-    if path.is_dir() or not path.parent.is_dir():
+    try:
+        path = _path(text)
+        place = not path.is_dir() and path.parent.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        raise Mistake(f"{shown(text)} is no file") from None
+    if not place:
         raise Mistake(f"{shown(text)} is a directory, or in none")
     return path
+
+
+def _path(text: str) -> Path:
+    """A path from the root; ``~`` is somebody's home.
+
+    Looking at it raises OSError, too, where a name is too long or nobody may look.
+
+    :raises ValueError: it cannot be one.
+    :raises RuntimeError: there is no such home.
+    """
+    if not text or "\0" in text:
+        raise ValueError(text)
+    return Path(text).expanduser().absolute()
 
 
 def _host_port(text: str) -> HostPort:

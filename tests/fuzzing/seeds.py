@@ -147,6 +147,7 @@ def _made() -> dict[str, Iterable[bytes]]:
             b"ipc:///run/x",
             b"tcp://host.a:*",
         ],
+        "command_line": _command_lines(),
         "board": _histories(),
         "dispatcher": _broker_days(),
         "coordinator": _reference_days(),
@@ -154,6 +155,30 @@ def _made() -> dict[str, Iterable[bytes]]:
         "intake": _intakes(),
         "manifest": [msgpack.unpackb(part)[2] for part in _parts() if part[1:2] == b"\0"],
     }
+
+
+def _command_lines() -> Iterator[bytes]:
+    for number, line in enumerate(
+        (
+            "--servers 5 --base-port 6555 --data d",
+            "--clients tcp://*:5555 --servers tcp://*:5556 --http 127.0.0.1:8080",
+            "--publishers tcp://*:5557 --subscribers ipc:///run/x",
+            "--listen tcp://*:5560 --data d",
+            "--name s1 --listen tcp://*:5561 --data d --expect 3 --reference tcp://a:1,tcp://b:1",
+            "--user ana publish geral texto",
+            "--rate 5 --users 3",
+        )
+    ):
+        yield bytes([number]) + b"\0".join(word.encode() for word in line.split())
+    for line in (
+        "history geral --since 3 --limit 5",
+        "tail geral",
+        "interactive",
+        "--json users",
+        "--lang pt channels",
+        "create",
+    ):
+        yield b"\5" + b"\0".join(word.encode() for word in line.split())
 
 
 def _requests() -> Iterator[bytes]:

@@ -4,16 +4,21 @@ A target is fed any bytes.  What it owes: a value, or one of the documented exce
 decoded to an equal one; of what has one form only, such as what stands in the log, the bytes must be the same.
 """
 
+import contextlib
 import hashlib
+import io
+import os
 import tempfile
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import attrs
 import msgpack
+from twisted.python import usage
 
 from bulletin.core import codec
 from bulletin.core.board import commands
@@ -39,10 +44,20 @@ from bulletin.core.wire import broker, moments, peers, publications, reference, 
 from bulletin.core.wire.envelope import Envelope, open_envelope
 from bulletin.core.wire.publications import Election, Heads, Published
 from bulletin.language import Language
+from bulletin.roles import (
+    bot as bot_command,
+    broker as broker_command,
+    client as client_command,
+    proxy as proxy_command,
+    reference as reference_command,
+    server as server_command,
+    supervisor as board_command,
+)
 from bulletin.roles.client.interactive.lines import understand
 from bulletin.roles.client.interactive.state import State
 from bulletin.roles.supervision.layout import REMEMBERED, recall, remember
 from bulletin.storage import hard_state
+from bulletin.storage.directory import DirectoryLock
 from bulletin.storage.learnt import read_learnt, write_learnt
 from bulletin.storage.ranks import FILE_NAME, RankStore
 from bulletin.transport.endpoints import EndpointError, parse_endpoint, parse_endpoints, parse_host_port
@@ -296,6 +311,37 @@ def _endpoints(data: bytes) -> Any:
     return parse_endpoints(text, listen=True)
 
 
+_COMMANDS = (
+    board_command,
+    broker_command,
+    proxy_command,
+    reference_command,
+    server_command,
+    client_command,
+    bot_command,
+)
+
+
+def _words(data: bytes) -> Any:
+    """A command line: a byte that says which command, then its words, with zeros between them.  Nothing is made or locked."""
+    words = [_typed(word) for word in data[1:].split(b"\0")]
+    if not data or any(word.startswith("--data-p") for word in words):
+        raise usage.UsageError("no command, or one that looks for a directory of its own")
+    options = _COMMANDS[data[0] % len(_COMMANDS)].Options()
+    with (
+        patch.multiple(DirectoryLock, acquire=Mock(), release=Mock()),
+        patch.object(Path, "mkdir"),
+        patch.dict(os.environ),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        try:
+            options.parseOptions(words if len(data) > 1 else [])
+        except SystemExit as end:  # --help and --version
+            if end.code not in {0, None}:
+                raise usage.UsageError(str(end.code)) from None
+
+
 CHANNEL, INBOX = StreamKind.CHANNEL, StreamKind.INBOX
 _DAMAGED = (records.Damaged,)
 
@@ -386,6 +432,7 @@ TARGETS = {
         ),
         Target("founding_row", _sealed("state", "founding", records.decode_founding), _DAMAGED),
         Target("line", lambda data: understand(_typed(data), Language())),
+        Target("command_line", _words, (usage.UsageError,)),
         Target("endpoints", _endpoints, (EndpointError,), lambda found: ",".join(found).encode()),
         Target("board", machines.board),
         Target("dispatcher", machines.dispatcher),

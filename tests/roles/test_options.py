@@ -70,7 +70,7 @@ class Values(SynchronousTestCase):
         self.assertEqual(
             parse("--journal", str(folder / "a"), cls=Written)["journal"], folder.absolute() / "a"
         )
-        for wrong in (folder, folder / "none" / "a", "", "a\0"):
+        for wrong in (folder, folder / "none" / "a", "", "a\0", "a" * 300, "~nobody.of.that.name/a"):
             with self.assertRaisesRegex(
                 usage.UsageError, "^--journal: .* is (a directory, or in none|no file)\\.$"
             ):
@@ -143,6 +143,8 @@ class Mistakes(SynchronousTestCase):
             ("name", "a\nb", "cannot be printed"),
             ("name", "\udcff", "cannot be printed"),
             ("name", "é" * 33, "is longer than 64 bytes"),
+            ("data", "d" * 300, "is no directory"),  # longer than a name may be: looking at it fails
+            ("data", "~nobody.of.that.name/d", "is no directory"),
             ("data", "", "is no directory"),
             ("data", __file__, "no directory"),
             ("publications", "round", "is none of full, flat"),
