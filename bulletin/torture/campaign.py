@@ -1,7 +1,7 @@
 """One campaign: a board, load on it, faults, and at the end what it all came to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -18,7 +18,7 @@ from bulletin.torture.faults.clocks import DRIFTS, OFFSETS, set_option
 from bulletin.torture.faults.fault import Scene, copy_directory
 from bulletin.torture.load import Load, LoadError, whole_history
 from bulletin.torture.network import Network
-from bulletin.torture.record import UNANSWERED, Record
+from bulletin.torture.record import UNANSWERED, Failure, Record
 from bulletin.torture.storm import Storm
 from bulletin.torture.waiting import InVainError, until
 from bulletin.torture.watch import Watch, alarms
@@ -28,7 +28,14 @@ STEP_SECONDS: Final = 0.1
 SETTLE_SECONDS: Final = 90.0
 """Within these, once nothing breaks any more, all servers are at one state, and followers at the end."""
 
-MAY_BE_SEEN: Final = {"sobrecarregado", "sem_servidores", "sem_lider", "tempo_esgotado", UNANSWERED}
+MAY_BE_SEEN: Final = {
+    "sobrecarregado",
+    "disco_cheio",
+    "sem_servidores",
+    "sem_lider",
+    "tempo_esgotado",
+    UNANSWERED,
+}
 """What calls like those of the load may come to, where a fault excuses it (docs/protocol.md)."""
 
 ROOM_MIB: Final = 256
@@ -195,14 +202,9 @@ class Campaign:
         return broken
 
     def _wrong_errors(self, record: Record) -> list[str]:
-        """Errors that no client may see, or not then."""
         return [
-            f"a client saw an error that no fault excuses: {failure} at {failure.returned - self._begun:.2f} s"
-            for failure in record.failures
-            if failure.code not in MAY_BE_SEEN
-            or not any(
-                begin <= failure.returned and failure.invoked <= end for begin, end in self.storm.excused
-            )
+            f"a client saw an error that no fault explains: {failure} at {failure.returned - self._begun:.2f} s"
+            for failure in unexcused(record.failures, self.storm.excused)
         ]
 
     def _figures(self, stored: list[Stored], broken: list[str]) -> dict[str, Any]:
@@ -251,3 +253,16 @@ class Campaign:
         if self.network is not None:
             self.network.close()
         self._log.close()
+
+
+def unexcused(failures: Iterable[Failure], excused: Sequence[tuple[float, float]]) -> list[Failure]:
+    """Errors that no client may see, or not then.
+
+    :param excused: from when to when some fault explains errors, monotonic seconds.
+    """
+    return [
+        failure
+        for failure in failures
+        if failure.code not in MAY_BE_SEEN
+        or not any(begin <= failure.returned and failure.invoked <= end for begin, end in excused)
+    ]

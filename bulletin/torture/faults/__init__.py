@@ -7,6 +7,7 @@
 ``damage.py``      files torn, flipped, of an earlier time, of another server, gone
 ``clocks.py``      clocks that are wrong
 ``strangers.py``   subscribers that do not read, floods
+``probe.py``       what the board answers where it cannot do everything
 =================  =====================================================================================================
 
 A new fault is a subclass of :class:`~bulletin.torture.faults.fault.Fault` in :data:`KINDS`: ``pick`` says whom it breaks, within how
@@ -41,6 +42,7 @@ KINDS: Final[dict[str, type[Fault]]] = {
         disks.Stall,
         disks.SyncFails,
         disks.Full,
+        disks.FullMajority,
         damage.Truncate,
         damage.Flip,
         damage.Rollback,

@@ -7,9 +7,10 @@ gets its own directory back, which was put aside before; one that is well keeps 
 
 import re
 import shutil
+from abc import ABC, abstractmethod
 from pathlib import Path
 from random import Random
-from typing import ClassVar, Final
+from typing import Final
 
 from bulletin.torture.board import RoleProcess
 from bulletin.torture.faults.fault import READY, Conditions, Fault, Scene, copy_directory
@@ -21,18 +22,19 @@ HARD_STATE: Final = "hard-state"
 REFUSAL: Final = re.compile(r"^server: \S+ .+")
 """The last line of a server that refuses its directory."""
 
+TRIES: Final = 1
+"""How often a server that refused its directory is started again before it gets another: some mend themselves then."""
+
 TAKES_NO_PART: Final = re.compile(r"is an old copy|The server is empty|has another disk")
 """What ``/readyz`` of one says that waits for its right directory."""
 
 
-class Damage(Fault):
+class Damage(Fault, ABC):
     """A server's directory is damaged while it does not run."""
 
     alone = True
     weight = 1
     seconds = (4.0, 8.0)
-    changes: ClassVar[str]
-    """What is done to it, in words."""
 
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
         super().__init__(scene, rng, claims)
@@ -41,7 +43,8 @@ class Damage(Fault):
         self._aside = scene.board.folder / "aside" / self.victim.name
         self.came_to = ""
         """What came of it, in words."""
-        self._ended = False
+        self._refusals = 0
+        self._healed = False
 
     def begin(self) -> None:
         """Stop it hard, put its directory aside, damage it, start it."""
@@ -55,24 +58,23 @@ class Damage(Fault):
         scene.say(f"{self.victim.name}: {self.detail}")
         self.victim.start()
 
+    @abstractmethod
     def damage(self, data: Path) -> str:
         """Damage a directory; what was done, in words."""
-        raise AssertionError(data)
 
     def end(self) -> None:
         """Nothing is decided by time: the server is looked at until it is known what came of it."""
-        self._ended = True
 
     def over(self) -> bool:
         """Look at the server; heal it as an operator would; say whether it is well."""
         status, said = self.victim.get("/readyz")
         if status == READY:
-            self._came_to("well again" if not self.came_to else "")
+            self._came_to("well again" if not self._healed else "well again, with its own directory")
             self.scene.held.discard(self.victim.name)
             return True
         if not self.victim.alive:
             self._refused()
-        elif not self.came_to and TAKES_NO_PART.search(said):
+        elif not self._healed and TAKES_NO_PART.search(said):
             self._came_to(f"took no part: {said.strip()}")
             self.victim.kill()
             self._put_back()
@@ -86,10 +88,14 @@ class Damage(Fault):
             self.scene.broken.append(
                 f"{self.victim.name}, with {self.detail}, ended with status {status}: {last}"
             )
-        if self.came_to:
+        if self._healed:
             self.scene.broken.append(f"{self.victim.name} refuses the directory that was its own: {last}")
         self._came_to(f"refused: {last}")
-        self._put_back()
+        self._refusals += 1
+        if self._refusals <= TRIES:
+            self.victim.start()
+        else:
+            self._put_back()
 
     def _came_to(self, what: str) -> None:
         if what:
@@ -103,6 +109,7 @@ class Damage(Fault):
             else:
                 path.unlink()
         shutil.copytree(self._aside, self._data, dirs_exist_ok=True)
+        self._healed = True
         self.victim.start()
 
 

@@ -3,12 +3,21 @@
 import os
 import re
 from random import Random
+from threading import Event
+from time import monotonic
 from typing import Final
 
 from bulletin.torture.board import RoleProcess
 from bulletin.torture.faults.fault import Conditions, Fault, Scene
+from bulletin.torture.faults.probe import Probe
+from bulletin.torture.faults.processes import majority_of
 
 SYNC_FAILED: Final = re.compile(r"server: .*failed")
+
+DISK_FULL: Final = "disco_cheio"
+
+NOTICED_SECONDS: Final = 30.0
+"""Within these it is noticed that disks are full to which all the time something is written."""
 
 LEFT_BYTES: Final = 64 * 1024
 """Room that a disk which fills up has left at first."""
@@ -100,6 +109,40 @@ class Full(Fault):
                 self.scene.filler(server).unlink()
             else:
                 self.scene.orders(server).write_text("ok")
+
+
+class FullMajority(Full):
+    """Disks of so many servers are full that none of them can be done without: all but local reads is refused."""
+
+    kind = "full-majority"
+    alone = True
+    excuses = True
+    weight = 1
+    seconds = (0.5, 3.0)
+
+    @classmethod
+    def obstacle(cls, conditions: Conditions) -> str | None:
+        """One server alone is its own majority."""
+        return super().obstacle(conditions) or (None if conditions.servers > 2 else "it takes three servers")
+
+    @classmethod
+    def pick(
+        cls, scene: Scene, rng: Random, free: list[RoleProcess], budget: int
+    ) -> tuple[RoleProcess, ...] | None:
+        """A majority."""
+        del budget
+        return majority_of(scene, rng) if len(free) == len(scene.board.roles) else None
+
+    def begin(self) -> None:
+        """Fill them, and ask until the board says so."""
+        super().begin()
+        end = monotonic() + NOTICED_SECONDS
+        with Probe(self.scene) as probe:
+            while (code := probe.write()) != DISK_FULL and monotonic() < end:
+                Event().wait(0.2)
+            if code != DISK_FULL:
+                self.scene.broken.append(f"with full disks a write came to {code or 'success'}")
+            probe.read()
 
 
 def fill(scene: Scene, server: RoleProcess) -> None:

@@ -3,29 +3,17 @@
 import signal
 import subprocess
 from random import Random
-from time import monotonic
 from typing import ClassVar, Final
 
-import zmq
-
 from bulletin.torture.board import RoleProcess
-from bulletin.torture.calls import Caller
 from bulletin.torture.faults.fault import Conditions, Fault, Scene
-from bulletin.torture.load import CHANNELS
+from bulletin.torture.faults.probe import WITHOUT_MAJORITY, Probe
 
 STOP_SECONDS: Final = 30.0
 """Seconds that a role which was told to stop may take on a busy machine; 5 are promised."""
 
 COPY_SHARE: Final = 0.5
 """How often a killed server's directory is copied, for a later fault to go back to."""
-
-REFUSED_SECONDS: Final = 5.0
-"""Within these a write is refused where a majority is gone."""
-
-BUSY_SECONDS: Final = 3.0
-"""What a busy machine may add to that."""
-
-WITHOUT_MAJORITY: Final = {"sem_lider", "sem_servidores", "tempo_esgotado"}
 
 
 class Kill(Fault):
@@ -180,6 +168,12 @@ class Everything(Fault):
         self.scene.held.difference_update(role.name for role in self.claims)
 
 
+def majority_of(scene: Scene, rng: Random) -> tuple[RoleProcess, ...] | None:
+    """So many servers that no majority is left, but one at least; None: there are too few."""
+    servers = scene.board.servers
+    return tuple(rng.sample(servers, len(servers) // 2 + 1)) if len(servers) > 2 else None
+
+
 class Majority(Fault):
     """So many servers that no majority is left: writes are refused in time, local reads go on."""
 
@@ -195,10 +189,7 @@ class Majority(Fault):
     ) -> tuple[RoleProcess, ...] | None:
         """A majority, of which one may be the leader; at least one server stays."""
         del budget
-        servers = scene.board.servers
-        if len(free) < len(scene.board.roles) or len(servers) < 2:
-            return None
-        return tuple(rng.sample(servers, len(servers) // 2 + 1)[: len(servers) - 1])
+        return majority_of(scene, rng) if len(free) == len(scene.board.roles) else None
 
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
@@ -210,28 +201,12 @@ class Majority(Fault):
         for role in self.claims:
             self.scene.held.add(role.name)
             role.kill()
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        caller = Caller(context, self.scene.board.broker_endpoint, None)
-        try:
-            self._probe(caller)
-        finally:
-            caller.close()
-            context.destroy(0)
-
-    def _probe(self, caller: Caller) -> None:
-        patience = REFUSED_SECONDS + BUSY_SECONDS
-        begun = monotonic()
-        # The channel exists: were the write carried out, it would change nothing.
-        refused = caller.call("cadastrar canal", {"canal": CHANNELS[0]}, patience)
-        waited = monotonic() - begun
-        if refused is None or refused.get("erro") not in WITHOUT_MAJORITY:
-            self.scene.broken.append(
-                f"a write without a majority was not refused in time: {refused} after {waited:.2f} s"
-            )
-        local = caller.call("listar historico", {"canal": CHANNELS[0], "leitura": "local"}, patience)
-        if local is None or local["status"] != "sucesso":
-            self.scene.broken.append(f"a local read was not answered without a majority: {local}")
-        self.detail = f"(a write was refused after {waited:.2f} s)"
+        with Probe(self.scene) as probe:
+            code = probe.write()
+            if code not in WITHOUT_MAJORITY:
+                self.scene.broken.append(f"a write without a majority came to {code or 'success'}")
+            probe.read()
+            self.detail = f"(a write came to {code})"
 
     def end(self) -> None:
         """Start them."""

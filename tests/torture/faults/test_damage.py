@@ -62,10 +62,20 @@ class DamageTests(SynchronousTestCase):
         self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
         self.victim.end(1, "server: The database is damaged.")
         self.assertFalse(fault.over())
-        self.assertEqual((self.files(self.victim), self.victim.starts), (before, 2))
+        self.assertEqual((self.files(self.victim)[DATABASE], self.victim.starts), (b"coffee", 2))
+        self.victim.end(1, "server: The database is damaged.")
+        self.assertFalse(fault.over())
+        self.assertEqual((self.files(self.victim), self.victim.starts), (before, 3))
         self.assertTrue(fault.over())
         self.assertEqual((self.scene.broken, self.scene.held), ([], set()))
-        self.assertEqual(fault.came_to, "refused: server: The database is damaged.")
+        self.assertEqual(fault.came_to, "well again, with its own directory")
+
+    def test_a_server_that_mends_itself_when_it_is_started_again_keeps_what_it_has(self):
+        fault = self.struck(Spill)
+        self.victim.end(1, "server: The database is damaged.")
+        self.assertFalse(fault.over())
+        self.assertTrue(fault.over())
+        self.assertEqual((self.files(self.victim)[DATABASE], self.victim.starts), (b"coffee", 2))
 
     def test_one_that_takes_no_part_gets_its_directory_back(self):
         before = self.files(self.victim)
@@ -100,10 +110,9 @@ class DamageTests(SynchronousTestCase):
 
     def test_one_that_refuses_its_own_directory_is_a_broken_promise(self):
         fault = self.struck(Spill)
-        self.victim.end(1, "server: The database is damaged.")
-        fault.over()
-        self.victim.end(1, "server: The database is damaged.")
-        fault.over()
+        for _ in range(3):
+            self.victim.end(1, "server: The database is damaged.")
+            fault.over()
         self.assertIn("server1 refuses the directory that was its own", self.scene.broken[0])
 
     def test_each_kind_changes_files_and_says_which(self):
