@@ -1,12 +1,13 @@
 """Disks that hang, fail or are full."""
 
-import os
 import re
+from contextlib import suppress
 from random import Random
 from threading import Event
 from time import monotonic
 from typing import Final
 
+from bulletin.core.limits import MIB
 from bulletin.torture.board import RoleProcess
 from bulletin.torture.faults.fault import Conditions, Fault, Scene
 from bulletin.torture.faults.probe import Probe
@@ -18,9 +19,6 @@ DISK_FULL: Final = "disco_cheio"
 
 NOTICED_SECONDS: Final = 30.0
 """Within these it is noticed that disks are full to which all the time something is written."""
-
-LEFT_BYTES: Final = 64 * 1024
-"""Room that a disk which fills up has left at first."""
 
 
 class _Ordered(Fault):
@@ -95,7 +93,7 @@ class Full(Fault):
         return conditions.abilities.mounts and conditions.abilities.disk_orders
 
     def begin(self) -> None:
-        """Take nearly all the room."""
+        """Take all the room."""
         for server in self.claims:
             if self.scene.abilities.mounts is None:
                 fill(self.scene, server)
@@ -146,7 +144,9 @@ class FullMajority(Full):
 
 
 def fill(scene: Scene, server: RoleProcess) -> None:
-    """Take the room on a server's file system."""
-    room = os.statvfs(scene.board.data(server))
-    with scene.filler(server).open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, room.f_bavail * room.f_frsize - LEFT_BYTES))
+    """Take all the room on a server's file system, while the server takes some, too."""
+    with scene.filler(server).open("wb", buffering=0) as file:
+        for size in (MIB, 4096):
+            with suppress(OSError):  # no room: a smaller piece may fit
+                while True:
+                    file.write(bytes(size))
