@@ -42,8 +42,9 @@ from bulletin.core.store.port import (
     StoreError,
     StoreFull,
     StoreLow,
+    damaged,
 )
-from bulletin.core.store.recovery import judge
+from bulletin.core.store.recovery import begin_anew, judge
 from bulletin.core.store.writes import Write, next_record
 from bulletin.simulation.memory_tables import MemoryCopy, MemoryDisk, MemoryShelf, install_rows
 
@@ -99,6 +100,14 @@ class MemoryStore:
             raise StoreBusy("The disk in memory is in use by another store: close that one.")
         disk.in_use = True
         self._stopped = False
+        notes: tuple[str, ...] = ()
+        if disk.damage is not None:
+            damage = f"The disk in memory is damaged ({disk.damage})"
+            document = disk.written.document
+            record = begin_anew(disk.file, disk.bad_slots, disk.record, document, damage)
+            assert document is not None
+            disk.begin_anew(document, record)
+            notes = (f"{damage}: it is put aside, and the other servers fill a new one.",)
         tables = disk.written
         document = tables.document
         alone = document is not None and len(document.members) == 1
@@ -108,9 +117,9 @@ class MemoryStore:
         disk.write((), record)
         full = FULL if disk.full else None
         if document is None:
-            return Opened(record.member, None, None, learnt=disk.learnt, full=full)
+            return Opened(record.member, None, None, notes, disk.learnt, full)
         restored, board = self._restored(document)
-        return Opened(record.member, restored, board, learnt=disk.learnt, full=full)
+        return Opened(record.member, restored, board, notes, disk.learnt, full)
 
     def _restored(self, document: FoundingDocument) -> tuple[Restored, RestoredBoard]:
         """What a start finds."""
@@ -253,7 +262,7 @@ class MemoryStore:
 
     def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
         """See :meth:`bulletin.core.store.port.Store.give`."""
-        if not self._stopped:
+        if self._readable():
             self._call_from_thread(done, *self._given(ask))
 
     def _given(self, ask: bytes) -> tuple[bytes, int]:
@@ -316,9 +325,19 @@ class MemoryStore:
             self._stopped = True
             self._call_from_thread(self._failed, error)
 
+    def distrust(self, why: str) -> None:
+        """See :meth:`bulletin.core.store.port.Store.distrust`."""
+        self._disk.damage = why
+
+    def _readable(self) -> bool:
+        """Whether something can be read; damage is noticed."""
+        if self._disk.damage is not None:
+            self.fail(damaged("memory", self._disk.damage))
+        return not self._stopped
+
     def page(self, query: PageQuery, done: Callable[[Page], None]) -> None:
         """See :meth:`bulletin.core.store.port.Store.page`."""
-        if not self._stopped:
+        if self._readable():
             self._call_from_thread(done, self._page(query))
 
     def _page(self, query: PageQuery) -> Page:
@@ -344,7 +363,7 @@ class MemoryStore:
 
     def fetch(self, fetch: Fetch, done: Callable[[Sequence[Entry]], None]) -> None:
         """See :meth:`bulletin.core.store.port.Store.fetch`."""
-        if not self._stopped:
+        if self._readable():
             tables = self._disk.written
             begin = tables.anchor.index
             entries = tables.log[fetch.first - 1 - begin : fetch.last - begin] if fetch.first > begin else []

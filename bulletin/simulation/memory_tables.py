@@ -187,6 +187,8 @@ class MemoryDisk:
         self.unsynced: Final[list[Callable[[MemoryTables], object]]] = []
         """The changes by which the two differ."""
         self.in_use = False
+        self.damage: str | None = None
+        """What in the tables is not what was written, in words; whoever reads them notices it."""
         self.full = False
         """Whether somebody else has filled it."""
         self.ballast = True
@@ -222,6 +224,17 @@ class MemoryDisk:
         self.unsynced.clear()
         self.record = self.file = record
         self.bad_slots = 0
+
+    def begin_anew(self, document: FoundingDocument, record: HardRecord) -> None:
+        """Put the tables aside: what is left is the founding document."""
+        for tables in (self.written, self.synced):
+            twin = MemoryTables(tables.window)
+            twin.document = document
+            twin.log.append(document.entry())
+            twin.marks = RestoredBoard.empty(document.users_max, document.channels_max).marks
+            vars(tables).update(vars(twin))
+        self.unsynced.clear()
+        self.record, self.damage = record, None
 
     def crash(self) -> None:
         """The power fails: what was not synced is lost, and nobody uses the disk."""

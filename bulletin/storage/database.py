@@ -13,11 +13,20 @@ from typing import Final
 
 import apsw
 
+from bulletin.core.board.outcome import RestoredBoard
 from bulletin.core.log.entry import NO_ANCHOR
-from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, FoundingDocument
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import StoreError
-from bulletin.core.store.records import Damaged, decode_entry, encode_anchor, encode_founding, seal
+from bulletin.core.store.records import (
+    Damaged,
+    decode_entry,
+    encode_anchor,
+    encode_entry,
+    encode_founding,
+    encode_marks,
+    seal,
+)
 from bulletin.storage.files import SYSTEM_FILES, Files, coming
 from bulletin.storage.schema import (
     APPLICATION_ID,
@@ -32,15 +41,22 @@ from bulletin.storage.schema import (
 _HEADER_BYTES: Final = 100
 _HEADER_MAGIC: Final = b"SQLite format 3\0"
 _APPLICATION_ID_AT: Final = 68
+_VERSIONS_AT: Final = 18
+_VERSIONS: Final = bytes((2, 2, 0, 64, 32, 32))
+"""A write-ahead log, for writing and for reading; nothing reserved in a page; three that SQLite has fixed.  With others it would refuse to
+write, or to read, for reasons that sound like the disk's."""
 _WRITER_CACHE_KIB: Final = 8192
 _READER_CACHE_KIB: Final = 2048
 
 
-def create(path: Path, record: HardRecord, name: str, files: Files) -> None:
+def create(
+    path: Path, record: HardRecord, name: str, files: Files, document: FoundingDocument | None = None
+) -> None:
     """Make an empty database, synced, its name in the directory too.
 
     :param record: the server's first hard state.
     :param name: the server's label.
+    :param document: the founding document, where the server has one: then it is all that the log has.
     :raises OSError: it could not be made.
     :raises apsw.Error: the same.
     """
@@ -61,8 +77,22 @@ def create(path: Path, record: HardRecord, name: str, files: Files) -> None:
                     "INSERT INTO meta VALUES (?, ?)", (("compatible", COMPATIBLE), ("name", name))
                 )
                 connection.execute("INSERT INTO state VALUES ('hard', ?)", (seal_hard(record),))
+                if document is not None:
+                    _begin_with(connection, document)
         finally:
             connection.close()  # folds the WAL in and removes it
+
+
+def _begin_with(connection: apsw.Connection, document: FoundingDocument) -> None:
+    """What the storing of a founding document leaves."""
+    marks = RestoredBoard.empty(document.users_max, document.channels_max).marks
+    connection.executemany(
+        "INSERT INTO state VALUES (?, ?)",
+        (("founding", encode_founding(document)), ("board", encode_marks(marks))),
+    )
+    connection.execute("INSERT INTO log VALUES (?, ?)", (FOUNDING_INDEX, encode_entry(document.entry())))
+    terms = seal("terms", FOUNDING_INDEX, (FOUNDING_TERM,))
+    connection.execute("INSERT INTO terms VALUES (?, ?)", (FOUNDING_INDEX, terms))
 
 
 def seal_hard(record: HardRecord) -> bytes:
@@ -91,6 +121,33 @@ def open_writer(path: Path, files: Files = SYSTEM_FILES) -> apsw.Connection:
         connection.pragma("synchronous", "full")
         connection.execute(BATCH_VIEW)
         connection.execute(BATCH_TRIGGER)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+DAMAGE: Final = (
+    Damaged,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.SQLError,  # of a schema that is not what it was
+    apsw.SchemaChangeError,
+    apsw.MismatchError,
+    UnicodeDecodeError,
+)
+"""What says that a database is not what was written: no word of these is about the disk or the system."""
+
+
+def open_to_salvage(path: Path, files: Files) -> apsw.Connection:
+    """A connection to what may be no database any more, which changes nothing in it.
+
+    :raises apsw.Error: it is none.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=files.vfs)
+    try:
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.pragma("query_only", True)
     except BaseException:
         connection.close()
         raise
@@ -155,18 +212,20 @@ def _check_header(path: Path, files: Files) -> None:
     finally:
         file.close()
     if len(header) < _HEADER_BYTES or not header.startswith(_HEADER_MAGIC):
-        raise StoreError(
-            f"{path} is no database, or its beginning is damaged: put it aside, or restore the whole directory."
-        )
-    if struct.unpack_from(">I", header, _APPLICATION_ID_AT)[0] != APPLICATION_ID:
+        raise Damaged(f"{path.name} is no database, or its beginning is damaged")
+    application = struct.unpack_from(">I", header, _APPLICATION_ID_AT)[0]
+    flipped = (application ^ APPLICATION_ID).bit_count()
+    if flipped > 1:
         raise StoreError(f"{path} is another application's database: give this server another directory.")
+    if flipped or header[_VERSIONS_AT : _VERSIONS_AT + len(_VERSIONS)] != _VERSIONS:
+        raise Damaged(f"the header of {path.name}")
 
 
 def _check_version(connection: apsw.Connection, path: Path) -> None:
     version = connection.pragma("user_version")
     compatible = connection.execute("SELECT value FROM meta WHERE key = 'compatible'").get
     if not isinstance(version, int) or not isinstance(compatible, int):
-        raise StoreError(f"{path} does not say of which version it is: it is damaged; put it aside.")
+        raise Damaged(f"{path.name} does not say of which version it is")
     if compatible > VERSION:
         raise StoreError(
             f"{path} was written by a newer version of the server (format {version}, this one knows {VERSION}): "

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import apsw
 
-from bulletin.core.store.port import CallFromThread, Failed, StoreError, damaged_sentence
-from bulletin.core.store.records import Damaged
+from bulletin.core.store.port import CallFromThread, Failed, StoreError, damaged
+from bulletin.storage.database import DAMAGE
 from bulletin.storage.giver import Giver
 from bulletin.storage.machine import Machine
 from bulletin.storage.scrub import Scrubber
@@ -88,10 +88,8 @@ class Reader:
         did = True
         try:
             did = self._drop(wait=wait) if self._has_failed else self._read_next(wait=wait)
-        except Damaged as damaged:
-            self._fail(damaged_sentence(self._place, str(damaged)))
-        except apsw.CorruptError as error:
-            self._fail(damaged_sentence(self._place, str(error)))
+        except DAMAGE as error:
+            self._fail(damaged(self._place, str(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody would answer the readers from now on
             self._fail(StoreError(f"Reading from {self._place} failed ({type(error).__name__}: {error})."))
         if self._told_to_stop:

@@ -1,7 +1,8 @@
 """A server's directory: what is in it, and how a database comes into it whole.
 
-Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; ``fellows``, where the other servers were
-last; and ``ballast``, a reserve for the day on which the disk is full.  It is given up then, so that the server can store
+Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; ``founding``, the founding document once
+more; ``fellows``, where the other servers were last; ``damaged``, which says that the database is, and ``damaged.sqlite``, one that was
+put aside for that; and ``ballast``, a reserve for the day on which the disk is full.  It is given up then, so that the server can store
 what is under way and leave in good order (:mod:`bulletin.core.server.room`), and a start can fold the WAL into the
 database.  It is taken again when there is as much room besides: else the next write would fill the disk again.
 """
@@ -16,12 +17,17 @@ import apsw
 
 from bulletin.core.limits import MIB
 from bulletin.core.store.port import StoreError, StoreFull, StoreLow
-from bulletin.storage.files import Files
+from bulletin.storage.files import Files, replace_durably
 
 DATABASE: Final = "board.sqlite"
 HARD_STATE: Final = "hard-state"
 BALLAST: Final = "ballast"
 LEARNT: Final = "fellows"
+FOUNDING: Final = "founding"
+DAMAGED: Final = "damaged"
+ASIDE: Final = "damaged.sqlite"
+WAL: Final = "-wal"
+_REASON_BYTES_MAX: Final = 4096
 
 OPENING_SECONDS: Final = 60.0
 READ_BYTES_A_SECOND: Final = 8 * MIB
@@ -78,6 +84,57 @@ class ServerDirectory:
     def learnt(self) -> Path:
         """The name of the file that keeps where fellow servers are."""
         return self.path / LEARNT
+
+    @property
+    def founding(self) -> Path:
+        """The name of the file that keeps the founding document once more."""
+        return self.path / FOUNDING
+
+    def damage(self) -> str | None:
+        """What is wrong with the database, as it was noticed when it was used last; None: nothing was.
+
+        :raises OSError: that cannot be read.
+        """
+        try:
+            file = self.files.open(self.path / DAMAGED, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            return file.read(_REASON_BYTES_MAX, 0).decode(errors="replace")
+        finally:
+            file.close()
+
+    def note_damage(self, why: str) -> None:
+        """Have the next start know that the database is damaged.
+
+        :raises OSError: it may have to find out by itself.
+        """
+        replace_durably(self.path / DAMAGED, why.encode()[:_REASON_BYTES_MAX], self.files)
+
+    def put_database_aside(self) -> None:
+        """Move it, with what is beside it; the one that was put aside before is gone.
+
+        :raises OSError: not all of it may be done.
+        """
+        files, aside = self.files, self.path / ASIDE
+        for suffix in (WAL, ""):  # a new database must not find the old one's write-ahead log
+            source, target = (path.with_name(path.name + suffix) for path in (self.database, aside))
+            if files.exists(source):
+                files.rename(source, target)
+            elif suffix and files.exists(target) and files.exists(self.database):
+                files.remove(target)
+        with contextlib.suppress(FileNotFoundError):
+            files.remove(self.database.with_name(DATABASE + "-shm"))
+        files.sync(self.path)
+
+    def end_damage(self) -> None:
+        """There is a new database.
+
+        :raises OSError: the next start may begin anew again.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self.files.remove(self.path / DAMAGED)
+        self.files.sync(self.path)
 
     def beside_database(self) -> tuple[Path, ...]:
         """Files that are only there where there was a database."""

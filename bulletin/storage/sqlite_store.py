@@ -1,5 +1,6 @@
 """The store on a disk: a directory with a SQLite database and a hard-state file, a writer's thread and a reader's."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,16 @@ from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, ID_BYTES, 
 from bulletin.core.raft.ready import Fetch, HardState, Persist, Restored, Taken
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.log_tail import LogTail
-from bulletin.core.store.port import CallFromThread, Failed, Opened, StoreError, StoreFull, damaged_sentence
-from bulletin.core.store.records import Damaged
-from bulletin.core.store.recovery import Verdict, judge
+from bulletin.core.store.port import (
+    CallFromThread,
+    Failed,
+    Opened,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    damaged,
+)
+from bulletin.core.store.recovery import MAJORITY_WITHOUT_ONE, Verdict, judge
 from bulletin.core.store.writes import Write
 from bulletin.storage import database
 from bulletin.storage.batch import Batch
@@ -29,6 +37,7 @@ from bulletin.storage.history import Located, read_entries, read_page
 from bulletin.storage.learnt import read_learnt, write_learnt
 from bulletin.storage.machine import Machine
 from bulletin.storage.reader import Reader
+from bulletin.storage.repair import keep_founding, repair
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.server_directory import ServerDirectory, is_full
@@ -118,8 +127,8 @@ class SqliteStore:
         self._directory.acquire()
         try:
             return self._open()
-        except (Damaged, apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
-            raise damaged_sentence(str(self._directory.path), str(error)) from error
+        except database.DAMAGE as error:
+            raise damaged(str(self._directory.path), str(error)) from error
         except apsw.Error as error:
             if is_full(error):
                 raise self._directory.full() from error
@@ -134,6 +143,18 @@ class SqliteStore:
                 self._directory.release()
 
     def _open(self) -> Opened:
+        """Open the database; one that is damaged is put aside first."""
+        why = self._directory.damage()
+        if why is None:
+            try:
+                return self._open_whole()
+            except database.DAMAGE as error:
+                why = str(error)
+        note = repair(self._directory, self._name, why)
+        opened = self._open_whole()
+        return attrs.evolve(opened, notes=(note, *opened.notes))
+
+    def _open_whole(self) -> Opened:
         self._create_if_new()
         try:
             return self._open_database(full=False)
@@ -178,6 +199,8 @@ class SqliteStore:
         try:
             verdict = self._judge(hard_state, record, log)
             self._raise_incarnation(connection, hard_state, verdict.record)
+            if log is not None and not full:
+                keep_founding(self._directory, log.document)
             if not full:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._directory.reserve()
@@ -270,7 +293,19 @@ class SqliteStore:
         run = self._machine.run
         self._joins = run("bulletin-reader", self._reader), run("bulletin-writer", self._writer)
 
+    def distrust(self, why: str) -> None:
+        """See :meth:`bulletin.core.store.port.Store.distrust`."""
+        with contextlib.suppress(OSError):  # of a disk that is full, or fails: the others will say it again
+            self._directory.note_damage(why)
+
     def _fail(self, error: StoreError) -> None:
+        if isinstance(error, StoreDamaged) and self._document is not None:
+            if len(self._document.members) < MAJORITY_WITHOUT_ONE:
+                error = StoreError(
+                    f"The database in {self._directory.path} is damaged ({error.what}): put back a copy of the directory."
+                )
+            else:
+                self.distrust(error.what)
         if not self._has_failed:
             self._has_failed = not isinstance(error, StoreFull)
             self._failed(error)

@@ -38,12 +38,12 @@ import attrs
 
 from bulletin.core.limits import MIB
 from bulletin.core.store.hard_record import HardRecord
-from bulletin.core.store.port import CallFromThread, Failed, StoreError, damaged_sentence
-from bulletin.core.store.records import Damaged
+from bulletin.core.store.port import CallFromThread, Failed, StoreError, damaged
 from bulletin.core.store.writes import Write, next_record
 from bulletin.storage.batch import Batch
-from bulletin.storage.database import seal_hard
+from bulletin.storage.database import DAMAGE, seal_hard
 from bulletin.storage.hard_state import HardStateFile
+from bulletin.storage.repair import keep_founding
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.server_directory import ServerDirectory, is_full
 from bulletin.storage.shelf import SWEEP_ROWS, Incoming, sweep
@@ -175,8 +175,8 @@ class Writer:
                 did = self._store_next(wait=wait)
                 if self._told_to_stop:
                     self._fold(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except Damaged as damaged:
-            self._fail(damaged_sentence(str(self._directory.path), str(damaged)))
+        except DAMAGE as error:
+            self._fail(damaged(str(self._directory.path), str(error)))
         except (apsw.FullError, OSError) as error:
             self._failed_to_write(error)
         except apsw.Error as error:
@@ -307,6 +307,9 @@ class Writer:
         record = next_record(self._record, batch.writes)
         correspondents = batch.correspondents()
         counts = read_correspondents(self._connection, correspondents) if correspondents else {}
+        for write in batch.writes:
+            if write.founding is not None:
+                keep_founding(self._directory, write.founding)
         if record is not None:
             self._synchronous(full=True)
             self._store(batch.bindings(seal_hard(record), counts))

@@ -1,5 +1,7 @@
 """Files that are damaged, missing, foreign or from another version: refused or noticed, and never served as if good."""
 
+import contextlib
+import errno
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,11 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.board.board import Board
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
+from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState
 from bulletin.core.store.port import StoreError
 from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
+from tests.storage.power import HastyFiles
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 
@@ -40,6 +44,7 @@ class Damaged(SynchronousTestCase):
         self.disk.write(scribe.hard_state(2, PEER))
         self.disk.stop()
         self.scribe = scribe
+        self.document = FoundingDocument.decode(scribe.log[1].body)
         self.directory = self.disk.directory
         self.database = self.directory / "board.sqlite"
         self.hard_state = self.directory / "hard-state"
@@ -52,6 +57,23 @@ class Damaged(SynchronousTestCase):
         self.assertTrue(sentence.endswith("."), sentence)
         self.disk.store = None
         return sentence
+
+    def put_aside(self, *words):
+        """A start notices it and begins anew, as far from the others as from its first entry; then all is as it was."""
+        kept = Path(self.mktemp())
+        shutil.copytree(self.directory, kept)
+        opened = self.disk.start()
+        self.assertEqual((opened.restored.last_index, opened.restored.trusted_from), (1, 42))
+        self.assertEqual(opened.restored.hard_state, HardState(2, PEER))
+        self.assertEqual(opened.restored.document, self.document)
+        self.assertEqual(opened.board.marks.applied, 0)
+        for word in (str(self.directory), "was put aside", *words):
+            self.assertIn(word, opened.notes[0])
+        self.disk.stop()
+        self.assertEqual(self.disk.start().notes, ())
+        self.disk.stop()
+        shutil.rmtree(self.directory)
+        shutil.copytree(kept, self.directory)
 
     def change(self, statement, *bindings):
         connection = apsw.Connection(str(self.database))
@@ -83,7 +105,7 @@ class RefusalTests(Damaged):
     def test_no_database_at_all(self):
         for content in (b"", b"hello", bytes(5000)):
             self.database.write_bytes(content)
-            self.refused("no database")
+            self.put_aside("no database")
 
     def test_a_newer_version(self):
         self.change("UPDATE meta SET value = ? WHERE key = 'compatible'", VERSION + 1)
@@ -147,7 +169,7 @@ class RefusalTests(Damaged):
         ):
             for place in (0, 5, -1):
                 self.flip(table, key, value, place)
-                self.refused("damaged", f"table {table}")
+                self.put_aside(f"table {table}")
                 self.flip(table, key, value, place)
         self.assertEqual(self.disk.start().restored.last_index, 42)
         self.disk.stop()
@@ -167,20 +189,154 @@ class RefusalTests(Damaged):
         ):
             body = self.body(table, key, value)
             self.change(f"DELETE FROM {table} WHERE {key} = ?", value)
-            self.refused("damaged")
+            self.put_aside("damaged")
             self.change(f"INSERT INTO {table} VALUES (?, ?)", value, body)
         self.disk.start()
         self.disk.stop()
 
     def test_a_log_that_goes_on_where_it_should_not(self):
         self.change("INSERT INTO log SELECT 43, body FROM log WHERE idx = 42")
-        self.refused("damaged", "table log")
+        self.put_aside("table log")
 
     def test_a_row_in_another_s_place(self):
         first, second = (self.body("operations", "ordinal", ordinal) for ordinal in (3, 4))
         self.change("UPDATE operations SET body = ? WHERE ordinal = 3", second)
         self.change("UPDATE operations SET body = ? WHERE ordinal = 4", first)
-        self.refused("damaged", "table operations")
+        self.put_aside("table operations")
+
+
+class AsideTests(Damaged):
+    """What a damaged database is put aside for, what is kept, and where that would not be safe."""
+
+    def test_what_was_put_aside_is_there(self):
+        self.flip("state", "key", "board")
+        before = self.database.read_bytes()
+        self.disk.start()
+        self.disk.stop()
+        self.assertEqual((self.directory / "damaged.sqlite").read_bytes(), before)
+        self.assertFalse((self.directory / "damaged").exists())
+
+    def test_what_was_noticed_when_it_was_read(self):
+        """The next start knows, though it would not have looked there."""
+        self.flip("posts", "key", 2 << 40 | 7)
+        self.disk.start()
+        self.assertIsNone(self.disk.page(PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 500)))
+        self.disk.stop()
+        self.put_aside("table posts")
+
+    def test_what_the_others_say(self):
+        self.disk.start()
+        self.disk.store.distrust("the state at index 1024 differs")
+        self.disk.stop()
+        self.put_aside("the state at index 1024 differs")
+
+    def test_a_start_that_ends_anywhere(self):
+        """The next one does it again, to the end."""
+        self.flip("state", "key", "board")
+        kept = Path(self.mktemp())
+        shutil.copytree(self.directory, kept)
+        for operation in ("rename", "remove", "sync", "open"):
+            for last in range(30):
+                shutil.rmtree(self.directory)
+                shutil.copytree(kept, self.directory)
+                files = self.disk.files
+                self.disk.files = EndsAt(operation, last)
+                with contextlib.suppress(StoreError):
+                    self.disk.start()
+                    self.disk.stop()
+                self.disk.files = files
+                opened = self.disk.start()
+                self.assertEqual((opened.restored.last_index, opened.restored.trusted_from), (1, 42))
+                self.assertEqual(opened.restored.hard_state, HardState(2, PEER))
+                self.disk.stop()
+
+    def test_with_a_slot_of_the_hard_state(self):
+        """Where the database's own record is as new as the other slot's, nothing was lost with that one."""
+        self.flip("state", "key", "board")
+        content = bytearray(self.hard_state.read_bytes())
+        newest, _ = HardStateFile(self.hard_state).read()
+        for slot in range(2):
+            content[slot * SLOT_BYTES + 20] ^= 1
+            self.hard_state.write_bytes(content)
+            self.put_aside("row board")
+            content[slot * SLOT_BYTES + 20] ^= 1
+        self.flip("state", "key", "hard")
+        for slot in range(2):
+            content[slot * SLOT_BYTES + 20] ^= 1
+            self.hard_state.write_bytes(content)
+            self.refused("damaged", "for whom this server has voted")
+            content[slot * SLOT_BYTES + 20] ^= 1
+        self.hard_state.write_bytes(content)
+        self.assertIsNotNone(newest)
+        self.put_aside("damaged")
+
+    def test_with_the_hard_state_file(self):
+        self.flip("state", "key", "board")
+        self.hard_state.write_bytes(b"\xee" * 2 * SLOT_BYTES)
+        before = self.database.read_bytes()
+        self.refused("damaged", "for whom this server has voted")
+        self.assertEqual(self.database.read_bytes(), before)
+
+    def test_the_founding_document_is_there_twice(self):
+        self.flip("state", "key", "founding")
+        self.put_aside("row founding")
+        (self.directory / "founding").write_bytes(b"no")
+        self.refused("damaged", "who the other servers are")
+        self.flip("state", "key", "founding")
+        self.disk.start()
+        self.disk.stop()
+        self.flip("state", "key", "founding")
+        self.put_aside("row founding")
+
+    def test_nobody_else_has_a_majority(self):
+        for fellows in ((), (PEER,)):
+            disk = SqliteHarness.hasty(self)
+            disk.fellows = fellows
+            disk.begin()
+            disk.stop()
+            connection = apsw.Connection(str(disk.directory / "board.sqlite"))
+            connection.execute("UPDATE state SET body = zeroblob(9) WHERE key = 'board'")
+            connection.close()
+            for _ in range(2):
+                error = self.assertRaises(StoreError, disk.start)
+                self.assertIn("no majority without this server", str(error))
+            self.assertFalse((disk.directory / "damaged").exists())
+
+    def test_the_header(self):
+        """Also where SQLite would take it for another reason not to write."""
+        whole = self.database.read_bytes()
+        for at in (0, 5, 15, 16, 18, 19, 20, 21, 68, 69, 71):
+            content = bytearray(whole)
+            content[at] ^= 1
+            self.database.write_bytes(content)
+            self.put_aside("damaged")
+
+
+class EndsAt(HastyFiles):
+    """Files whose nth operation of a kind, and every one after it, fails."""
+
+    def __init__(self, operation, left):
+        super().__init__()
+        self.operation, self.left = operation, left
+
+    def _do(self, operation, *arguments):
+        if operation == self.operation:
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(errno.EIO, "Input/output error")
+        return getattr(HastyFiles, operation)(self, *arguments)
+
+    def rename(self, source, target):
+        return self._do("rename", source, target)
+
+    def remove(self, path):
+        return self._do("remove", path)
+
+    def sync(self, path):
+        return self._do("sync", path)
+
+    def open(self, path, flags):
+        return self._do("open", path, flags)
 
 
 class NoticedTests(Damaged):
@@ -244,6 +400,7 @@ class NoticedTests(Damaged):
                 self.failed("table conversations")
                 del self.disk.failures[:]
                 self.disk.stop()
+                (self.directory / "damaged").unlink()
                 self.disk.start()
             self.disk.stop()
             self.change("UPDATE conversations SET sender = 'rui' WHERE seq = ?", seq)

@@ -229,7 +229,7 @@ class Executor:
         for event in work.events:
             self._voice.say(event.text, urgent=event.urgent)
         if work.fatal is not None:
-            self.fail(work.fatal + ".")
+            self._end(work.fatal, distrust=work.distrust)
             return
         links = self.links
         if work.reach:
@@ -249,6 +249,11 @@ class Executor:
             self._store.remember(work.learnt, self._remembered)
         if work.more:
             self._schedule()
+
+    def _end(self, why: str, *, distrust: bool) -> None:
+        if distrust:
+            self._store.distrust(why)
+        self.fail(why + ".")
 
     def _ask_store(self, work: Work) -> None:
         if work.write is not None:

@@ -119,6 +119,7 @@ class Replica:
         self.dropped = Dropped()
         self._finished: list[Finished] = []
         self._fatal: str | None = None
+        self._distrust = False
         self._congested = False
         self._draining_since: float | None = None
         self._resume = False
@@ -344,7 +345,7 @@ class Replica:
             turn = self._turn(member, now)
             pages = member.queries.take_pages()
         if self._fatal is not None:
-            return Work(events=self._notices.take(), fatal=self._fatal)
+            return Work(events=self._notices.take(), fatal=self._fatal, distrust=self._distrust)
         if member is not None:
             frames = member.peers.take(self._stamp)
         self.timekeeping.exchanged(len(self._finished))
@@ -482,9 +483,10 @@ class Replica:
             return
         sentence = f"the state at index {difference.index} differs from that of"
         if difference.majority:
+            self._distrust = True
             self._stop(
-                f"{sentence} a majority of the servers: this server's tables are wrong. Put its directory aside and"
-                " start it with an empty one, as a new server"
+                f"{sentence} a majority of the servers: this server's tables are wrong. Start it again, and it takes"
+                " everything over from the others"
             )
         else:
             self._notices.repeat("differs", f"{sentence} a fellow server", now, urgent=True)

@@ -73,7 +73,8 @@ class Work:
     :param learnt: where fellow servers are, by member id, to be kept for the next start; or None.
     :param events: for the log.
     :param more: there is more to do: ``ready`` wants to be called again soon, whether or not something comes in.
-    :param fatal: why this server must stop at once, or None.  Nothing else of the same ``Work`` is carried out then.
+    :param fatal: why this server must stop at once, or None.  Nothing else of the same ``Work`` is carried out then, but
+    :param distrust: whether the next start is to put its tables aside, and take everything over from the others.
     """
 
     found: FoundingDocument | None = None
@@ -93,3 +94,4 @@ class Work:
     events: Sequence[Event] = ()
     more: bool = False
     fatal: str | None = None
+    distrust: bool = False

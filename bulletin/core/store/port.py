@@ -43,11 +43,20 @@ class StoreBusy(StoreError):
     """Another process uses the directory."""
 
 
-def damaged_sentence(place: str, what: str) -> StoreError:
-    """The sentence for a file in which something is not what was written."""
-    return StoreError(
-        f"The database in {place} is damaged ({what}): put that directory aside and start the server with an empty "
-        "one; it is then a new member, and the other servers hold the board."
+class StoreDamaged(StoreError):
+    """Something in the database is not what was written: ``what``, in words."""
+
+    def __init__(self, sentence: str, what: str) -> None:
+        super().__init__(sentence)
+        self.what = what
+
+
+def damaged(place: str, what: str) -> StoreDamaged:
+    """The error for a database in which something is not what was written."""
+    return StoreDamaged(
+        f"The database in {place} is damaged ({what}): start the server again, and it takes everything over from the"
+        " others.",
+        what,
     )
 
 
@@ -96,7 +105,10 @@ class Store(Protocol):
 
         Blocks: call it once, before the server takes part.
 
-        :raises StoreError: in use, damaged, newer, or another cluster's or server's.
+        A database that is damaged, here or when it was last used, is put aside, and a new one begun, as far as that is safe
+        (:func:`bulletin.core.store.recovery.begin_anew`).
+
+        :raises StoreError: in use, damaged beyond that, newer, or another cluster's or server's.
         :raises StoreFull: the disk is so full that nothing can be read either; opening it may be tried again.
         """
 
@@ -139,6 +151,12 @@ class Store(Protocol):
 
         To be asked for when :meth:`take` has said that nothing is missing; nothing is to be written until it is done.
         The incarnation is raised, as by a start: ``done`` gets what a start would find.
+        """
+
+    def distrust(self, why: str) -> None:
+        """The tables are not what they should be, as the others say: the next start puts them aside.
+
+        :param why: in words, for the next start's note.
         """
 
     def resume(self, done: Callable[[Restored | None, RestoredBoard | None], None]) -> None:

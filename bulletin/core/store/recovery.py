@@ -16,10 +16,18 @@ copy there is, and says so; hence an operator who removes the file has decided t
 
 The mark that data was lost is itself part of the hard state: a second start before the server has caught up must
 know it too.
+
+**A database that is damaged** is put aside whole, and a new one begun that has the founding document and nothing else
+(:func:`begin_anew`): that is a database which has lost all of its commits but the first.  So what is above goes for it, too; the log or
+tables of a leader bring everything back, and until then the server counts for nothing.  Who it is, which term it has reached and for whom it
+has voted must be known for certain: from the hard-state file, to which the database alone can be no witness, since it is damaged.
 """
+
+from typing import Final
 
 import attrs
 
+from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import StoreError
 
@@ -86,6 +94,63 @@ def judge(
         trusted_from=trusted_from if database.cluster and not alone else 0,
     )
     return Verdict(record, tuple(notes) if database.cluster else ())
+
+
+MAJORITY_WITHOUT_ONE: Final = 3
+"""Members from which on there is a majority without one of them."""
+
+
+def begin_anew(
+    file: HardRecord | None,
+    bad_slots: int,
+    database: HardRecord | None,
+    document: FoundingDocument | None,
+    damage: str,
+) -> HardRecord:
+    """What a server keeps of itself whose database is damaged; to be stored in a new one, with the founding document.
+
+    :param file: the newest good record of the hard-state file, or None where there is none.
+    :param bad_slots: slots of it that are damaged.
+    :param database: the database's record, if that at least can be read.
+    :param document: the founding document, if it can be read anywhere.
+    :param damage: which database is damaged, and how: the beginning of a sentence.
+    :raises StoreError: it is not safe, or nobody could bring back what is lost.
+    """
+    # A record of the file that cannot be read may be the newest, unless the database's own is as new as the one that can.
+    complete = not bad_slots or (database is not None and file is not None and database.commit >= file.commit)
+    if file is None or not complete:
+        raise StoreError(
+            f"{damage}, and the hard-state file is damaged too, so that nothing tells for whom this server has voted."
+            f" {_ADVICE}"
+        )
+    if database is not None and (database.member, database.cluster) != (file.member, file.cluster):
+        raise StoreError(f"{damage}, and it is not of the server that the hard-state file is of. {_ADVICE}")
+    if document is None or document.cluster != file.cluster:
+        raise StoreError(f"{damage}, and nothing tells who the other servers are. {_ADVICE}")
+    if len(document.members) < MAJORITY_WITHOUT_ONE:
+        raise StoreError(
+            f"{damage}, and the cluster has no majority without this server that could bring it back: put back a copy of"
+            " the directory."
+        )
+    records = (file,) if database is None else (file, database)
+    newest = max(records, key=lambda record: record.commit)
+    return HardRecord(
+        file.member,
+        file.cluster,
+        file.commit + 1,
+        max(record.incarnation for record in records),
+        newest.term,
+        newest.vote,
+        FOUNDING_INDEX,
+        document.entry().hash,
+        max(max(record.last_index, record.trusted_from) for record in records),
+    )
+
+
+_ADVICE = (
+    "Put the directory aside and start the server with an empty one: it is then a new member, and the other servers hold"
+    " the board."
+)
 
 
 def _without_file(place: str, *, alone: bool) -> str:

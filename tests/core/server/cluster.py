@@ -119,6 +119,7 @@ class Server:
             opened.learnt,
             opened.full,
         )
+        self.events.extend(opened.notes)
         self.reached = {}
         self._tick(self.life)
 
@@ -226,6 +227,8 @@ class Server:
         self.events.extend(event.text for event in work.events)
         if work.fatal is not None:
             self.fatal = work.fatal
+            if work.distrust:
+                self.store.distrust(work.fatal)
             self.kill()
             return
         if work.found is not None:
