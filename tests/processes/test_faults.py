@@ -89,8 +89,6 @@ class DirectoryTests(FaultCase):
         shutil.rmtree(data)
         shutil.copytree(kept, data)
         database = data / "board.sqlite"
-        database.write_bytes(b"")
-        self.refuses_to_start(victim, "no database, or its beginning is damaged")
         database.unlink()
         self.refuses_to_start(victim, "is missing")
 
@@ -101,6 +99,12 @@ class DirectoryTests(FaultCase):
         victim.wait_ready()
         self.assertIn("has no readable record", victim.log.read_text())
         self.succeed(caller, "publicar mensagem", canal="geral", user="ana", message="b")
+        victim.kill()
+
+        database.write_bytes(b"")
+        victim.start()
+        victim.wait_ready()
+        self.assertIn("no database, or its beginning is damaged): it was put aside", victim.log.read_text())
         victim.kill()
 
         shutil.rmtree(data)

@@ -1,9 +1,10 @@
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import StoreError
-from bulletin.core.store.recovery import judge
+from bulletin.core.store.recovery import begin_anew, judge
 
 VOTE = b"another-16-bytes"
 RECORD = HardRecord(b"member--16-bytes", b"cluster-16-bytes", 7, 3, 5, VOTE, 41, b"h" * 32)
@@ -97,3 +98,70 @@ class JudgeTests(SynchronousTestCase):
         ):
             error = self.assertRaises(StoreError, judge, database, file, 0, "/data")
             self.assertIn("/data", str(error))
+
+
+MEMBERS = tuple(
+    Member(member, name, f"tcp://{name}:5561", rank)
+    for rank, (member, name) in enumerate(
+        ((RECORD.member, "um"), (VOTE, "dois"), (b"third---16-bytes", "tres")), 1
+    )
+)
+DOCUMENT = FoundingDocument(RECORD.cluster, MEMBERS)
+
+
+class BeginAnewTests(SynchronousTestCase):
+    """What is left of a server whose database is damaged."""
+
+    def begun(self, file=RECORD, database=RECORD, bad_slots=0, document=DOCUMENT):
+        return begin_anew(file, bad_slots, database, document, "The database in /data is damaged (row 1)")
+
+    def refused(self, words, **arguments):
+        error = self.assertRaises(StoreError, lambda: self.begun(**arguments))
+        self.assertIn("The database in /data is damaged (row 1), and ", str(error))
+        self.assertIn(words, str(error))
+
+    def test_its_identity_its_vote_and_how_far_it_had_come(self):
+        entry = DOCUMENT.entry()
+        for database in (RECORD, None, evolve(commit=3, term=2, vote=None, last_index=20, incarnation=1)):
+            self.assertEqual(
+                self.begun(database=database),
+                evolve(commit=8, last_index=1, last_hash=entry.hash, trusted_from=41),
+            )
+
+    def test_a_database_that_is_one_commit_ahead(self):
+        """Nothing of that was acknowledged, and no vote sent; it counts nevertheless."""
+        ahead = evolve(commit=8, term=6, vote=None, last_index=44)
+        begun = self.begun(database=ahead)
+        self.assertEqual((begun.commit, begun.term, begun.vote, begun.trusted_from), (8, 6, None, 44))
+
+    def test_one_that_was_not_trusted_yet(self):
+        self.assertEqual(self.begun(file=evolve(trusted_from=90), database=None).trusted_from, 90)
+
+    def test_it_is_the_next_commit_of_the_file(self):
+        """So that a start finds nothing strange about the two, and knows what was lost as long as it matters."""
+        for database in (RECORD, None):
+            begun = self.begun(database=database)
+            verdict = judge(begun, RECORD, 0, "/data")
+            self.assertEqual(verdict.notes, ())
+            self.assertEqual((verdict.record.trusted_from, verdict.record.incarnation), (41, 4))
+
+    def test_where_the_newest_slot_may_be_the_one_that_is_gone(self):
+        self.begun(bad_slots=1)
+        self.begun(bad_slots=1, database=evolve(commit=8))
+        for database in (None, evolve(commit=6)):
+            self.refused("for whom this server has voted", bad_slots=1, database=database)
+        self.refused("for whom this server has voted", file=None)
+        self.refused("for whom this server has voted", file=None, bad_slots=2)
+
+    def test_files_of_different_servers(self):
+        self.refused("not of the server", database=evolve(member=b"!" * 16))
+        self.refused("not of the server", database=evolve(cluster=b"!" * 16))
+
+    def test_without_a_founding_document(self):
+        self.refused("who the other servers are", document=None)
+        self.refused("who the other servers are", document=attrs.evolve(DOCUMENT, cluster=b"!" * 16))
+
+    def test_where_nobody_else_has_a_majority(self):
+        for count in (1, 2):
+            document = FoundingDocument(RECORD.cluster, MEMBERS[:count])
+            self.refused("no majority without this server", document=document)
