@@ -4,8 +4,6 @@ import queue
 from pathlib import Path
 from random import Random
 
-import attrs
-
 from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 from bulletin.storage import database
 from bulletin.storage.files import SystemFiles
@@ -120,7 +118,7 @@ class MemoryHarness(Harness):
         self.disk = MemoryDisk(b"member--16-bytes", window)
 
     def lose_hard_state(self):
-        self.disk.record = attrs.evolve(self.disk.record, trusted_from=self.disk.record.last_index + 1)
+        self.disk.file = None
 
     def spoil_incoming(self, number):
         incoming = self.disk.written.incoming

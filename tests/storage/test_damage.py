@@ -19,7 +19,7 @@ from bulletin.core.store.port import StoreError
 from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
-from tests.storage.power import HastyFiles
+from tests.storage.hasty import HastyFiles
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 
