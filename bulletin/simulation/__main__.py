@@ -13,6 +13,8 @@ from bulletin.simulation.campaign import Outcome, Plan, run
 from bulletin.simulation.shrinker import Shrinker
 from bulletin.simulation.tiers import TIERS
 
+PROGRAM: Final = "python -m bulletin.simulation"
+
 SEEDS_FOR_ALL: Final = 300
 """A campaign of so many runs of a tier fails if something of its list never happened."""
 
@@ -24,14 +26,20 @@ FAILURES_MAX: Final = 5
 """After so many the campaign ends."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a campaign; the exit status: 0 all promises held, 1 one was broken or something never happened, 2 a mistake."""
-    parser = _parser()
+def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
+    """Run a campaign; the exit status: 0 all promises held, 1 one was broken or something never happened, 2 a mistake.
+
+    :param arguments: None: those of the process.
+    :param program: what is to be typed to run it.
+    """
+    parser = _parser(program)
     asked = parser.parse_args(arguments)
     if not __debug__:
         print("The checks of the simulation are assertions: run it without -O.", file=sys.stderr)
         return 2
-    report = Report(shrink_seconds=0.0 if asked.no_shrinking else SHRINK_SECONDS, traces=asked.trace)
+    report = Report(
+        shrink_seconds=0.0 if asked.no_shrinking else SHRINK_SECONDS, traces=asked.trace, program=program
+    )
     began = time.perf_counter()
     plan = _plan(asked)
     for kind, _mean in plan.changes.get("faults", ()):
@@ -51,8 +59,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m bulletin.simulation", description=__doc__)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=program, description=__doc__)
     parser.add_argument("--minutes", type=_positive, help="begin no new run after so much real time")
     parser.add_argument("--jobs", type=_count, default=1, help="processes (1)")
     parser.add_argument("--seed", type=_number, help="the first seed (by chance); alone: run just this one")
@@ -100,10 +108,12 @@ class Report:
 
     :param shrink_seconds: how long a failing run is made smaller.
     :param traces: whether the hash of each run is printed.
+    :param program: what is to be typed to run it.
     """
 
     shrink_seconds: float
     traces: bool
+    program: str = PROGRAM
     counts: dict[str, Counter[str]] = attrs.Factory(dict)
     runs: Counter[str] = attrs.Factory(Counter)
     events: Counter[str] = attrs.Factory(Counter)
@@ -136,7 +146,7 @@ class Report:
         for step in failure.steps:
             print(f"    {step}")
         print(f"  {failure.place.rstrip()}")
-        print(f"again: {replay(small)}", flush=True)
+        print(f"again: {replay(small, self.program)}", flush=True)
 
     def sum_up(self, tiers: tuple[str, ...], seconds: float, *, demand_all: bool) -> int:
         """Print the figures of a campaign that took so many seconds; the exit status."""
@@ -161,11 +171,11 @@ class Report:
         return 1 if self.failures or missing else 0
 
 
-def replay(outcome: Outcome) -> str:
+def replay(outcome: Outcome, program: str = PROGRAM) -> str:
     """The command that runs an outcome's run again."""
     drawn: Any = TIERS[outcome.tier].draw(outcome.seed)
     options: Any = outcome.options
-    words = [f"python -m bulletin.simulation --tier {outcome.tier} --seed {outcome.seed}"]
+    words = [f"{program} --tier {outcome.tier} --seed {outcome.seed}"]
     words.extend(
         f"--{name} {getattr(options, name)}"
         for name in ("servers", "clients", "seconds")

@@ -120,6 +120,12 @@ class SqliteStore:
         """Bytes (about) of writes that were asked for and are not done."""
         return self._backlog
 
+    @property
+    def scrub_rounds(self) -> int:
+        """How often everything was read and checked since the start."""
+        scrubber = None if self._reader is None else self._reader.scrubber
+        return 0 if scrubber is None else scrubber.rounds
+
     # Opening
 
     def open(self) -> Opened:

@@ -12,7 +12,7 @@ from bulletin.core.server.executor import Executor
 from bulletin.core.server.identity import identity_refusal
 from bulletin.core.server.member import Member
 from bulletin.core.server.replica import Replica, Settings
-from bulletin.core.store.port import StoreError
+from bulletin.core.store.port import CallFromThread, Failed, Store, StoreError
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import ToBroker
 from bulletin.core.wire.peers import PeerFrame
@@ -57,7 +57,7 @@ class Server(Process):
         self.disk_failed = False
         """Whether a write or a sync has failed in this start."""
         self.executor: Executor
-        self.store: MemoryStore
+        self.store: Store
         self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self._reached: dict[bytes, str] = {}
         self._joined: Member | None = None
@@ -136,10 +136,8 @@ class Server(Process):
         self.stopped = None
         self.leaving = self.disk_failed = False
         self._disk_free_at = world.time.now
-        self.store = MemoryStore(
-            self.disk.memory,
-            call_from_thread=partial(self._from_disk, self.epoch),
-            failed=partial(self._disk_failed, self.epoch),
+        self.store = self.make_store(
+            partial(self._from_disk, self.epoch), partial(self._disk_failed, self.epoch)
         )
         try:
             opened = self.store.open()
@@ -169,6 +167,10 @@ class Server(Process):
             world.network.reconnect(self.name, listener.name)
         self.notice()
 
+    def make_store(self, call_from_thread: CallFromThread, failed: Failed) -> Store:
+        """A store on its disk, for one start."""
+        return MemoryStore(self.disk.memory, call_from_thread=call_from_thread, failed=failed)
+
     def kill(self) -> None:
         """See :class:`Process`: ``kill -9``; what was written and not synced stays in the machine's memory."""
         super().kill()
@@ -179,7 +181,8 @@ class Server(Process):
         if self.running:
             if not self.stalled and self.rng.random() < 0.5:
                 self.executor.close()
-                self.store.step()
+                if isinstance(self.store, MemoryStore):
+                    self.store.step()
             self.kill()
         self.disk.memory.crash()
 
@@ -337,7 +340,8 @@ class Server(Process):
         """A sync fails."""
         if self.running:
             self.disk_failed = True
-            self.store.fail(error)
+            if isinstance(self.store, MemoryStore):
+                self.store.fail(error)
 
     def _from_disk(self, epoch: int, function: Callable[..., object], *arguments: object) -> None:
         """What the disk has done comes back after a while, in order."""

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 from bulletin.core.board.outcome import Outcome
 from bulletin.core.broker.pending import Bounds as PendingBounds
@@ -53,6 +53,9 @@ class World:
     :param trace: whether to keep a hash over all events, to compare two runs.
     """
 
+    make_server: ClassVar[type[Server]] = Server
+    make_faults: ClassVar[type[Faults]] = Faults
+
     def __init__(self, seed: int, options: Options | None = None, *, trace: bool = False) -> None:
         self.seed = seed
         self.options = options or Options.draw(seed)
@@ -73,7 +76,7 @@ class World:
             process.role: [checker for checker in self.checkers if process.role in checker.roles]
             for process in self.processes.values()
         }
-        self.faults = Faults(self)
+        self.faults = self.make_faults(self)
         self.healing = Healing(self)
 
     def _build(self, rng: Random) -> None:
@@ -82,7 +85,7 @@ class World:
         def machine() -> Machine:
             return Machine(self.time, rng.uniform(10.0, 1e5), rng.uniform(-2.0, 2.0))
 
-        self.servers = [Server(self, number, machine()) for number in range(options.servers)]
+        self.servers = [self.make_server(self, number, machine()) for number in range(options.servers)]
         """In the order of their numbers: that of the founding document, once there is one."""
         bounds = PendingBounds(requests=options.pending)
         self.brokers = [Broker(self, number, machine(), bounds) for number in range(options.brokers)]

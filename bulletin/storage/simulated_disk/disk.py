@@ -48,7 +48,8 @@ class SimulatedDisk:
         self._ending: Callable[[], object] = lambda: None
         self.mounted: Mount | None = None
         """The running system's view."""
-        self._mounts = 0
+        self.mounts = 0
+        """How many processes have used it."""
         self._bases: Path | None = None
 
     # Processes, and how they end
@@ -59,8 +60,8 @@ class SimulatedDisk:
         It is told of by its own view: whatever it does after its end fails.
         """
         self.kill()
-        self._mounts += 1
-        self.mounted = Mount(self, self._mounts)
+        self.mounts += 1
+        self.mounted = Mount(self, self.mounts)
         return self.mounted
 
     def kill(self) -> None:
@@ -82,8 +83,12 @@ class SimulatedDisk:
         self._synced_names = image._synced_names  # noqa: SLF001 - of this class
         self._pending_names.clear()
 
-    def image(self, keep: Keep | None = None) -> "SimulatedDisk":
-        """The disk as a power cut would leave it, as another one."""
+    def image(self, keep: Keep | None = None, random: Random | None = None) -> "SimulatedDisk":
+        """The disk as a power cut would leave it, as another one.
+
+        :param keep: what of the unsynced is left; None: any part.
+        :param random: the other one's generator; None: this one's.
+        """
         keep = keep or some(self.random)
         names = dict(self._synced_names)
         for operation in keep(self._pending_names):
@@ -95,7 +100,7 @@ class SimulatedDisk:
             if id(file) not in left:
                 left[id(file)] = file.after(keep)
             found[path] = left[id(file)]
-        image = SimulatedDisk(self.random)
+        image = SimulatedDisk(random or self.random)
         image.names = {path: file for path, file in found.items() if _is_reachable(path, found)}
         image._synced_names = dict(image.names)
         return image
@@ -140,6 +145,11 @@ class SimulatedDisk:
         if file is not None:
             file.pending = [operation for operation in file.pending if self.random.random() < 0.5]
 
+    @property
+    def used(self) -> int:
+        """Bytes of all files together."""
+        return sum(len(file.content) for file in self.names.values())
+
     def room_for(self, grows: int) -> None:
         """Have room for so many bytes more.
 
@@ -147,7 +157,7 @@ class SimulatedDisk:
         """
         if self.capacity is None or grows <= 0:
             return
-        if sum(len(file.content) for file in self.names.values()) + grows > self.capacity:
+        if self.used + grows > self.capacity:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def rename(self, operation: Renamed) -> None:
@@ -186,6 +196,11 @@ class SimulatedDisk:
             if str(directory) not in self.names:
                 self.names[str(directory)] = self._synced_names[str(directory)] = File(is_directory=True)
         self.names[path] = self._synced_names[path] = File(data)
+
+    def forget(self, path: str) -> None:
+        """Have a file lost."""
+        del self.names[path]
+        self._synced_names.pop(path, None)
 
     def base(self, mount: int, path: str) -> str:
         """The real, empty file that SQLite locks in the place of a database."""

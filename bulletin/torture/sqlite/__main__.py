@@ -1,0 +1,8 @@
+"""Campaigns with real SQLite: ``python -m bulletin.torture.sqlite --minutes 5``; one seed again: ``--seed 17``."""
+
+import sys
+
+from bulletin.torture.sqlite.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

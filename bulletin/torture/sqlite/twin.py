@@ -1,0 +1,276 @@
+"""SQLite's store, held against a memory store that is given the same.
+
+Whatever is asked goes to SQLite.  When that says that it is done, the same is asked of the memory store, and what the two
+say is compared; only then it is passed on.  So the memory store's disk never has more than what SQLite has
+acknowledged, and the checkers can look at it.
+
+What SQLite has after a crash is what it had acknowledged and, of what was under way, a beginning: which one, is found
+out by trying; if there is none, a promise is broken.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+import attrs
+
+from bulletin.core.board.history import Page, PageQuery
+from bulletin.core.board.outcome import Applied, RestoredBoard
+from bulletin.core.log.entry import Entry
+from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.raft.ready import Fetch, Persist, Restored, Taken
+from bulletin.core.store.port import Opened, StoreError
+from bulletin.simulation.board.disk import SimulatedDisk
+from bulletin.simulation.memory_store import MemoryStore
+from bulletin.simulation.steps import in_words
+from bulletin.simulation.violation import Violation
+from bulletin.storage.sqlite_store import SqliteStore
+
+TWINS: Final = "twins"
+"""The name of the promise: real and simulated disks hold the same."""
+
+Ask = Callable[[MemoryStore, Callable[..., None]], None]
+"""Asks a memory store what SQLite was asked."""
+
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Shelf:
+    """What came of another server's tables: the parts by number, and how many posts there are in all."""
+
+    parts: Mapping[int, bytes]
+    posts: int
+
+
+class Twins:
+    """One server's two disks, beyond the life of a process.
+
+    :param memory: the memory store's disk.
+    """
+
+    def __init__(self, memory: SimulatedDisk) -> None:
+        self.memory: Final = memory
+        self.under_way: Final[deque[Ask]] = deque()
+        """What SQLite was asked for and has not said to be done, in order."""
+        self.power_failed = False
+        """Whether it did since the last start, so that what was done and not synced may be gone."""
+        self.adopted = 0
+        """How often something under way was found to be on the disk after a crash."""
+
+    def adopt(self, opened: Opened, shelf: Shelf) -> MemoryStore:
+        """Have the memory store's disk hold what was found on SQLite's, and open it.
+
+        :raises Violation: what was found is not what was acknowledged, and a beginning of what was under way.
+        """
+        for number, disk in enumerate(self._beginnings()):
+            if _opens_as(disk, opened, shelf):
+                self.adopted += number > 0
+                self._become(disk)
+                self.under_way.clear()
+                self.power_failed = False
+                store = _store_on(self.memory)
+                store.open()
+                return store
+        found = opened.restored
+        what = (
+            "an empty disk" if found is None else f"entries up to {found.last_index}, {found.applied} applied"
+        )
+        raise Violation(TWINS, f"after a crash SQLite has {what}, which no beginning of what was asked gives")
+
+    def _beginnings(self) -> Iterator[SimulatedDisk]:
+        """Copies of the memory store's disk, as SQLite's may be: the likeliest first."""
+        memory = self.memory
+        lasting = len(memory.unsynced)
+        yield from self._going_on(_copy(memory, lasting))
+        if self.power_failed:
+            for count in reversed(range(lasting)):
+                yield _copy(memory, count)
+
+    def _going_on(self, disk: SimulatedDisk) -> Iterator[SimulatedDisk]:
+        """With more and more of what was under way."""
+        yield _copy(disk, len(disk.unsynced))
+        store = _store_on(disk)
+        store.open()
+        if disk.written.document is not None:
+            store.take(None, lambda _taken: None)
+            store.step()
+        for ask in self.under_way:
+            ask(store, lambda *_found: None)
+            while store.step():
+                pass
+            yield _copy(disk, len(disk.unsynced))
+
+    def _become(self, disk: SimulatedDisk) -> None:
+        memory = self.memory
+        memory.back_to(disk.written, disk.record)
+        memory.file, memory.in_use = disk.record, False
+
+
+def _copy(disk: SimulatedDisk, unsynced: int) -> SimulatedDisk:
+    """A disk with so many of another's unsynced changes, all of them written."""
+    twin = SimulatedDisk(disk.record.member)
+    twin.written = disk.synced.copy()
+    for change in disk.unsynced[:unsynced]:
+        change(twin.written)
+    twin.synced = twin.written.copy()
+    twin.record = twin.file = disk.record
+    return twin
+
+
+def _store_on(disk: SimulatedDisk) -> MemoryStore:
+    disk.in_use = False
+
+    def failed(error: StoreError) -> None:
+        raise error
+
+    return MemoryStore(
+        disk,
+        call_from_thread=lambda function, *arguments: function(*arguments),
+        failed=failed,
+        automatic=False,
+    )
+
+
+def _opens_as(disk: SimulatedDisk, opened: Opened, shelf: Shelf) -> bool:
+    """Whether a memory store opens a disk as SQLite did; then the disk's record is as it was before SQLite's start."""
+    found = opened.restored
+    tables = disk.written
+    if (found is None) != (tables.document is None):
+        return False
+    posts = sum(map(len, tables.posts.values())) + sum(map(len, tables.ahead.values()))
+    if (tables.incoming, posts) != (shelf.parts, shelf.posts):
+        return False
+    record = attrs.evolve(disk.record, member=opened.member)
+    if found is not None:
+        record = attrs.evolve(record, incarnation=found.incarnation - 1)
+    disk.record = disk.file = record
+    other = _store_on(_copy(disk, 0)).open()
+    plain = attrs.evolve(opened, restored=_plain(found), notes=(), full=None, learnt={})
+    return attrs.evolve(other, restored=_plain(other.restored), learnt={}) == plain
+
+
+def _plain(found: T) -> T:
+    """What was found, without entries that are applied: how many of those a start brings is the store's affair."""
+    if not isinstance(found, Restored):
+        return found
+    return attrs.evolve(found, entries=tuple(entry for entry in found.entries if entry.index > found.applied))
+
+
+class TwinStore:
+    """Implements :class:`bulletin.core.store.port.Store`.
+
+    :param sqlite: what ships.
+    :param twins: the disks.
+    :param look: what SQLite's has of another server's tables.
+    :param named: called with the member id that a start of an empty server found.
+    """
+
+    def __init__(
+        self,
+        sqlite: SqliteStore,
+        twins: Twins,
+        look: Callable[[], Shelf],
+        named: Callable[[bytes], None],
+    ) -> None:
+        self._sqlite: Final = sqlite
+        self._twins: Final = twins
+        self._look: Final = look
+        self._named: Final = named
+        self._memory: MemoryStore | None = None
+
+    @property
+    def backlog(self) -> int:
+        """See :attr:`bulletin.core.store.port.Store.backlog`."""
+        return self._sqlite.backlog
+
+    def open(self) -> Opened:
+        """See :meth:`bulletin.core.store.port.Store.open`."""
+        opened = self._sqlite.open()
+        if opened.restored is not None and opened.restored.trusted_from is not None:
+            raise Violation(TWINS, f"SQLite holds its disk to be damaged: {opened.notes}")
+        self._memory = self._twins.adopt(opened, self._look())
+        if opened.restored is None:
+            self._named(opened.member)
+        return opened
+
+    # What changes something
+
+    def found(self, document: FoundingDocument, done: Callable[[Restored, RestoredBoard], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.found`."""
+        self._sqlite.found(document, self._ask(lambda memory, then: memory.found(document, then), done))
+
+    def write(self, persist: Persist | None, applied: Applied | None, done: Callable[[], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.write`."""
+        self._sqlite.write(
+            persist, applied, self._ask(lambda memory, then: memory.write(persist, applied, then), done)
+        )
+
+    def take(self, body: bytes | None, done: Callable[[Taken], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.take`."""
+        self._sqlite.take(body, self._ask(lambda memory, then: memory.take(body, then), done))
+
+    def install(self, done: Callable[[Restored, RestoredBoard], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.install`."""
+        self._sqlite.install(self._ask(lambda memory, then: memory.install(then), done))
+
+    def _ask(self, ask: Ask, done: Callable[..., None]) -> Callable[..., None]:
+        """Note that something is under way; returns what is to be called when SQLite has done it."""
+        self._twins.under_way.append(ask)
+        return partial(self._did, ask, done)
+
+    def _did(self, ask: Ask, done: Callable[..., None], *found: object) -> None:
+        assert self._twins.under_way.popleft() is ask, "what was asked is done in its order"
+        assert self._memory is not None
+        same: list[list[object]] = []
+        ask(self._memory, lambda *others: same.append([*map(_plain, others)]))
+        self._memory.step()
+        if same != [[*map(_plain, found)]]:
+            raise Violation(TWINS, f"SQLite says {in_words(found)}, and memory {in_words(same)}")
+        done(*found)
+
+    def resume(self, done: Callable[[Restored | None, RestoredBoard | None], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.resume`."""
+
+        def resumed(restored: Restored | None, board: RestoredBoard | None) -> None:
+            if restored is not None:
+                opened = Opened(self._twins.memory.record.member, restored, board)
+                self._memory = self._twins.adopt(opened, self._look())
+            done(restored, board)
+
+        self._sqlite.resume(resumed)
+
+    # What only reads
+
+    def page(self, query: PageQuery, done: Callable[[Page], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.page`.  Posts that the memory store has are the same there."""
+
+        def read(page: Page) -> None:
+            tables = self._twins.memory.written
+            for post in page.posts:
+                number = tables.number_of(post.stream)
+                posts = [] if number is None else tables.posts.get(number, [])
+                if post.seq <= len(posts) and posts[post.seq - 1] != post:
+                    other = posts[post.seq - 1]
+                    raise Violation(TWINS, f"SQLite gives {in_words(post)}, and memory {in_words(other)}")
+            done(page)
+
+        self._sqlite.page(query, read)
+
+    def fetch(self, fetch: Fetch, done: Callable[[Sequence[Entry]], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.fetch`; the log's chain says that the entries are right."""
+        self._sqlite.fetch(fetch, done)
+
+    def give(self, ask: bytes, done: Callable[[bytes, int], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.give`; what takes it in checks it."""
+        self._sqlite.give(ask, done)
+
+    def remember(self, learnt: Mapping[bytes, str], done: Callable[[str | None], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.remember`."""
+        self._sqlite.remember(learnt, done)
+
+    def close(self, done: Callable[[], None]) -> None:
+        """See :meth:`bulletin.core.store.port.Store.close`."""
+        self._sqlite.close(done)
