@@ -10,6 +10,7 @@ from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.server import Server
 from bulletin.storage.server_directory import DATABASE
 from bulletin.storage.sqlite_store import SqliteStore
+from bulletin.storage.tables import read_hard
 from bulletin.torture.sqlite.disk import DIRECTORY, SqliteDisk
 from bulletin.torture.sqlite.twin import Shelf, Twins, TwinStore
 
@@ -29,6 +30,7 @@ class SqliteServer(Server):
     def __init__(self, world: "SqliteWorld", number: int, machine: Machine) -> None:
         super().__init__(world, number, machine)
         self.disk = SqliteDisk(self.member, world.committed, self.rng, lambda: self.now.monotonic)
+        self.disk.calm = "power_within" not in dict(world.options.faults)
         self.twins: Final = Twins(self.disk.memory)
         """What its disks hold."""
         self._sqlite: SqliteStore | None = None
@@ -56,11 +58,12 @@ class SqliteServer(Server):
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=mounted.vfs)
         try:
             rows: list[Any] = connection.execute("SELECT number, body FROM incoming").fetchall()
+            record = read_hard(connection)
             posts = connection.execute("SELECT count(*) FROM posts").get
         finally:
             connection.close()
         assert isinstance(posts, int)
-        return Shelf(dict(rows), posts)
+        return Shelf(dict(rows), posts, record.incarnation)
 
     def _named(self, member: bytes) -> None:
         self.world.by_member.pop(self.member, None)

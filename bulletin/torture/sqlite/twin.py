@@ -39,10 +39,16 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Shelf:
-    """What came of another server's tables: the parts by number, and how many posts there are in all."""
+    """What a start does not say of a database.
+
+    :param parts: of another server's tables, as far as they have come, by their numbers.
+    :param posts: how many there are in all.
+    :param incarnation: of this start.
+    """
 
     parts: Mapping[int, bytes]
     posts: int
+    incarnation: int
 
 
 class Twins:
@@ -143,9 +149,7 @@ def _opens_as(disk: SimulatedDisk, opened: Opened, shelf: Shelf) -> bool:
     posts = sum(map(len, tables.posts.values())) + sum(map(len, tables.ahead.values()))
     if (tables.incoming, posts) != (shelf.parts, shelf.posts):
         return False
-    record = attrs.evolve(disk.record, member=opened.member)
-    if found is not None:
-        record = attrs.evolve(record, incarnation=found.incarnation - 1)
+    record = attrs.evolve(disk.record, member=opened.member, incarnation=shelf.incarnation - 1)
     disk.record = disk.file = record
     other = _store_on(_copy(disk, 0)).open()
     plain = attrs.evolve(opened, restored=_plain(found), notes=(), full=None, learnt={})
