@@ -11,8 +11,6 @@ LINES_MAX = 500
 FOR_TESTS = {
     # The store's twin: shipped, so that it is held to the same interface.
     "bulletin.simulation.memory_store",
-    # The machine with a simulated disk, for whoever has SQLite on it.
-    "bulletin.storage.simulated_disk.host",
     # The checkers of histories, for whoever records one: the simulation, campaigns, and their own tests.
     "bulletin.linearizability.log_order",
     "bulletin.linearizability.names",

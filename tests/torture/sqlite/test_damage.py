@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.store import records
 from bulletin.simulation.violation import Violation
 from bulletin.storage.simulated_disk.disk import SimulatedDisk
+from bulletin.storage.simulated_disk.keeping import everything
 from bulletin.torture.sqlite.damage import (
     DAMAGE,
     HARMLESS,
@@ -47,7 +48,7 @@ class DamageTests(SynchronousTestCase):
         self.path = harness.path
 
     def look(self, path=None, change=None):
-        image = self.files.image(random=Random(1))
+        image = self.files.image(everything, Random(1))
         if path is not None:
             image.put(self.path(path), change(image.files()[self.path(path)]))
         return Look(image).run()
@@ -64,8 +65,8 @@ class DamageTests(SynchronousTestCase):
         self.assertEqual(self.look("hard-state", lambda data: bytes(len(data))).how, SAID)
 
         def another_letter(data):
-            self.assertIn(b"29 29 29", data)
-            return data.replace(b"29 29 29", b"28 29 29")
+            self.assertIn(b"15 15 15", data)
+            return data.replace(b"15 15 15", b"14 15 15")
 
         self.assertEqual(self.look("board.sqlite", another_letter).how, READING)
         self.assertEqual(self.look("ballast", lambda data: data[:-1]).how, HARMLESS)

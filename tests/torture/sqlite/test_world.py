@@ -39,8 +39,9 @@ class SeedTests(SynchronousTestCase):
 
     def test_spoilt_copies(self):
         world = self.run_world(3, attrs.evolve(OPTIONS, faults=(("spoilt_copy", 0.1),)))
-        self.assertGreater(world.counts["damage_found_by_reading"], 3)
-        self.assertGreater(world.counts["damage_harmless"], 1)
+        came = [count for what, count in world.counts.items() if what.startswith("damage_")]
+        self.assertGreater(len(came), 2)
+        self.assertGreater(sum(came), 20)
 
     def test_one_seed_is_one_run(self):
         options = attrs.evolve(OPTIONS, seconds=0.7)
