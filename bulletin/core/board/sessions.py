@@ -87,7 +87,7 @@ class Remembered:
         :param window: operations remembered.
         :param ordinal: of the last operation.
         :param rows: in order; what is older than the window is left out.
-        :raises ValueError: one that should be there is missing.
+        :raises ValueError: one that should be there is missing, or one is there that came after ``ordinal``.
         """
         assert window > 0
         self._window: Final = window
@@ -99,8 +99,8 @@ class Remembered:
         for row in rows:
             if row.ordinal <= ordinal - window:
                 continue
-            if row.ordinal != self.ordinal + 1:
-                raise ValueError(f"operation {self.ordinal + 1} is not among the remembered ones")
+            if row.ordinal != self.ordinal + 1 or row.ordinal > ordinal:
+                raise ValueError(f"the remembered operations go from {self.ordinal} to {row.ordinal}, and end at {ordinal}")
             key = operation_key(row.operation)
             self._ring[self.ordinal % window] = key
             self._records[key] = _record(row.content, row.answer, session_id(row.operation))

@@ -3,16 +3,35 @@
 from typing import Final
 
 from bulletin.simulation.mutants import (
+    broker,
+    client,
+    clocks,
     disks,
     election,
     liveness,
+    reader,
     reads,
     replication,
     snapshots,
+    state,
+    tables,
 )
 from bulletin.simulation.mutants.mutant import Mutant
 
-SUBJECTS: Final = (election, replication, reads, disks, snapshots, liveness)
+SUBJECTS: Final = (
+    election,
+    replication,
+    reads,
+    disks,
+    snapshots,
+    liveness,
+    state,
+    tables,
+    broker,
+    reader,
+    client,
+    clocks,
+)
 
 MUTANTS: Final[tuple[Mutant, ...]] = tuple(mutant for subject in SUBJECTS for mutant in subject.MUTANTS)
 """In the order of the table."""

@@ -11,6 +11,7 @@ from random import Random
 import attrs
 
 from bulletin.core.raft.config import Config
+from bulletin.simulation.board import Options as BoardOptions, World
 from bulletin.simulation.clocks import World as ClockWorld
 from bulletin.simulation.log.cluster import Cluster
 from bulletin.simulation.log.faults import Options
@@ -80,5 +81,35 @@ def clock_tier(seconds: float) -> Run:
 
     def run(seed: int) -> None:
         ClockWorld(seed, seconds).run()
+
+    return run
+
+
+def board_tier(
+    faults: Mapping[str, float] | None = None,
+    *,
+    seconds: float = 4.0,
+    config: Mapping[str, int] | None = None,
+) -> Run:
+    """Runs of the board tier: three servers, two brokers, and clients in a hurry.
+
+    :param faults: mean seconds between two strikes, by kind.
+    :param config: other fields of the nodes' configuration.
+    """
+
+    def run(seed: int) -> None:
+        quick = Config(heartbeat_seconds=0.05, election_seconds_min=0.2, election_seconds_spread=0.2)
+        options = BoardOptions(
+            servers=3,
+            faults=tuple((faults or {}).items()),
+            seconds=seconds,
+            clients=3,
+            brokers=2,
+            loops=3,
+            pauses=(0.0, 0.02),
+            config=attrs.evolve(quick, **(config or {})),
+            calm=1,
+        )
+        World(seed, options).run()
 
     return run

@@ -139,7 +139,7 @@ class Window(SynchronousTestCase):
                     self.assertEqual(remember(again, f"a:{n}"), remember(whole, f"a:{n}"))
 
     def test_rows_with_a_gap_are_refused(self):
-        for first, last, ordinal in ((1, 4, 5), (4, 5, 5), (1, 0, 5), (3, 6, 5)):
+        for first, last, ordinal in ((1, 4, 5), (4, 5, 5), (1, 0, 5), (3, 6, 5), (1, 2, 1)):
             with self.subTest((first, last)):
                 self.assertRaises(ValueError, Remembered, 3, ordinal, self.rows(first, last))
         twice = [self.rows(1, 1)[0], evolve(self.rows(1, 1)[0], ordinal=2)]
