@@ -1,8 +1,9 @@
 """Files that are not what the server wrote: torn, flipped, of yesterday, of another server, gone.
 
-All other servers are whole meanwhile.  What is expected of the damaged one: it refuses to start with a sentence, takes no part with
-a sentence, or is well again by itself.  Then it is done what docs/operations.md advises: a server that refused, or takes no part,
-gets its own directory back, which was put aside before; one that is well keeps what it has.
+All other servers are whole meanwhile.  What is expected of the damaged one: it is well again by itself, at once or when it is
+started again; or it refuses to start with a sentence, or takes no part with a sentence.  Then it is done what docs/operations.md
+advises: a server that refuses twice, or takes no part, gets its own directory back, which was put aside before.  That can only be
+done as long as it has not taken part with the damaged one: its own would be an old copy from then on.
 """
 
 import re
@@ -25,6 +26,12 @@ REFUSAL: Final = re.compile(r"^server: \S+ .+")
 TRIES: Final = 1
 """How often a server that refused its directory is started again before it gets another: some mend themselves then."""
 
+NOTICED: Final = re.compile(r"is damaged|no database, or its beginning|does not say of which version")
+"""What a server logs that has found something which is not what was written."""
+
+HEADER_BYTES: Final = 16
+"""The bytes by which a file says that it is a database."""
+
 TAKES_NO_PART: Final = re.compile(r"is an old copy|The server is empty|has another disk")
 """What ``/readyz`` of one says that waits for its right directory."""
 
@@ -39,12 +46,15 @@ class Damage(Fault, ABC):
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
         super().__init__(scene, rng, claims)
         (self.victim,) = claims
-        self._data = scene.board.data(self.victim)
+        self.data = scene.board.data(self.victim)
+        """The server's directory."""
         self._aside = scene.board.folder / "aside" / self.victim.name
         self.came_to = ""
         """What came of it, in words."""
         self._refusals = 0
         self._healed = False
+        self._took_part = False
+        self._logged = 0
 
     def begin(self) -> None:
         """Stop it hard, put its directory aside, damage it, start it."""
@@ -53,8 +63,9 @@ class Damage(Fault, ABC):
         self.victim.kill()
         if self._aside.exists():
             shutil.rmtree(self._aside)
-        copy_directory(self._data, self._aside)
-        self.detail = self.damage(self._data)
+        copy_directory(self.data, self._aside)
+        self._logged = self.victim.log.stat().st_size
+        self.detail = self.damage(self.data)
         scene.say(f"{self.victim.name}: {self.detail}")
         self.victim.start()
 
@@ -69,8 +80,13 @@ class Damage(Fault, ABC):
         """Look at the server; heal it as an operator would; say whether it is well."""
         status, said = self.victim.get("/readyz")
         if status == READY:
+            self._took_part = True
+            if not self.settled():
+                return False
             self._came_to("well again" if not self._healed else "well again, with its own directory")
             self.scene.held.discard(self.victim.name)
+            for path in self.data.glob("damaged.sqlite*"):
+                path.unlink()
             return True
         if not self.victim.alive:
             self._refused()
@@ -79,6 +95,16 @@ class Damage(Fault, ABC):
             self.victim.kill()
             self._put_back()
         return False
+
+    def settled(self) -> bool:
+        """Whether a server that is ready has nothing left of the damage."""
+        return True
+
+    def said_since(self) -> str:
+        """What the server has logged since it was damaged."""
+        with self.victim.log.open("rb") as log:
+            log.seek(self._logged)
+            return log.read().decode(errors="replace")
 
     def _refused(self) -> None:
         lines = self.victim.log.read_text(errors="replace").splitlines()
@@ -94,6 +120,8 @@ class Damage(Fault, ABC):
         self._refusals += 1
         if self._refusals <= TRIES:
             self.victim.start()
+        elif self._took_part:
+            self.scene.broken.append(f"{self.victim.name}, with {self.detail}, does not mend itself: {last}")
         else:
             self._put_back()
 
@@ -103,12 +131,12 @@ class Damage(Fault, ABC):
             self.scene.say(f"{self.victim.name}: {what}")
 
     def _put_back(self) -> None:
-        for path in self._data.iterdir():
+        for path in self.data.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        shutil.copytree(self._aside, self._data, dirs_exist_ok=True)
+        shutil.copytree(self._aside, self.data, dirs_exist_ok=True)
         self._healed = True
         self.victim.start()
 
@@ -134,12 +162,33 @@ class Flip(Damage):
     """Bits that are not what they were."""
 
     kind = "flip"
+    _hidden = False
+    """Whether they may be where nobody looks for a while."""
+
+    _obvious = False
+    """Whether they are where every start looks, too."""
 
     def damage(self, data: Path) -> str:
         """Flip some, anywhere."""
-        path = _one_of(self.rng, data, (WAL, HARD_STATE))
+        mended_by_others = len(self.scene.board.servers) > 2
+        path = _one_of(self.rng, data, (WAL, HARD_STATE, *([DATABASE] * 2 if mended_by_others else [])))
         flipped = flip(path, self.rng, self.rng.choice((1, 1, 2, 8)))
+        self._hidden = path.name == DATABASE
         return f"bits flipped in {path.name} at {', '.join(map(str, flipped))}"
+
+    def settled(self) -> bool:
+        """See to it that what is wrong in a database is noticed, whether or not somebody reads just that."""
+        if not self._hidden or NOTICED.search(self.said_since()) is not None:
+            return True
+        if self._obvious:
+            self.scene.broken.append(f"{self.victim.name} goes on with a database whose beginning is damaged")
+            return True
+        self._obvious = True
+        self.victim.kill()
+        flip(self.data / DATABASE, self.rng, 8, below=HEADER_BYTES)
+        self.scene.say(f"{self.victim.name}: has noticed nothing; its first bytes are damaged, too")
+        self.victim.start()
+        return False
 
 
 class Rollback(Damage):
@@ -208,9 +257,12 @@ def _one_of(rng: Random, data: Path, names: tuple[str, ...]) -> Path:
     return rng.choice(there)
 
 
-def flip(path: Path, rng: Random, count: int) -> list[int]:
-    """Flip so many bits of a file; at which bytes."""
-    offsets = sorted(rng.randrange(path.stat().st_size) for _ in range(count))
+def flip(path: Path, rng: Random, count: int, below: int | None = None) -> list[int]:
+    """Flip so many bits of a file; at which bytes.
+
+    :param below: only in so many bytes at its beginning.
+    """
+    offsets = sorted(rng.sample(range(below or path.stat().st_size), count))
     with path.open("r+b") as file:
         for offset in offsets:
             file.seek(offset)

@@ -115,6 +115,51 @@ class DamageTests(SynchronousTestCase):
             fault.over()
         self.assertIn("server1 refuses the directory that was its own", self.scene.broken[0])
 
+    def test_one_that_has_taken_part_does_not_get_an_older_directory(self):
+        fault = self.struck(Spill)
+        fault.settled = lambda: False
+        self.assertFalse(fault.over())
+        for _ in range(2):
+            self.victim.end(1, "server: The database is damaged.")
+            fault.over()
+        self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
+        self.assertIn("server1, with coffee in it, does not mend itself", self.scene.broken[0])
+
+    def flipped_database(self):
+        self.scene.board.servers = self.servers = [*self.servers, Role("server3", self.folder)]
+        for seed in range(100):
+            fault = Flip(self.scene, Random(seed), (self.victim,))
+            fault.begin()
+            if DATABASE in fault.detail:
+                return fault
+            fault._put_back()
+        raise AssertionError("no seed flips bits of the database")
+
+    def test_flipped_bits_that_nobody_has_read_are_made_obvious(self):
+        fault = self.flipped_database()
+        starts = self.victim.starts
+        self.assertFalse(fault.over())
+        self.assertEqual(self.victim.starts, starts + 1)
+        self.assertNotEqual(self.files(self.victim)[DATABASE][:16], b"d" * 16)
+        self.victim.log.write_text(
+            self.victim.log.read_text() + "server: The database is damaged (x): it was put aside.\n"
+        )
+        self.assertTrue(fault.over())
+        self.assertEqual((self.scene.broken, fault.came_to), ([], "well again"))
+
+    def test_flipped_bits_that_were_noticed_are_left_alone(self):
+        fault = self.flipped_database()
+        starts = self.victim.starts
+        self.victim.log.write_text("server: The database is damaged (x): it was put aside.\n")
+        self.assertTrue(fault.over())
+        self.assertEqual((self.scene.broken, self.victim.starts), ([], starts))
+
+    def test_a_damage_that_is_obvious_and_not_noticed_is_a_broken_promise(self):
+        fault = self.flipped_database()
+        self.assertFalse(fault.over())
+        fault.over()
+        self.assertIn("goes on with a database whose beginning is damaged", self.scene.broken[0])
+
     def test_each_kind_changes_files_and_says_which(self):
         copy = self.folder / "copies"
         copy.mkdir()
