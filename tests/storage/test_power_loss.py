@@ -2,10 +2,14 @@
 
 from random import Random
 
+import apsw
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.board import Board
+from bulletin.core.log.entry import Anchor
 from bulletin.core.raft.ready import Fetch, HardState
+from bulletin.core.store.port import StoreError
 from bulletin.storage.simulated_disk.keeping import everything, nothing, some
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SimulatedHarness
@@ -214,3 +218,115 @@ class PowerLossTests(SynchronousTestCase):
         disk.stop()
         self.assertIsNone(disk.start().restored.trusted_from)
         disk.stop()
+
+
+class OnceInALifeTests(SynchronousTestCase):
+    """What a server does once, or seldom: at each moment of it the power may fail, and the next start does it to the end."""
+
+    VARIANTS = (nothing, everything, some(Random(1)))
+
+    def each_moment(self, disk, work, look):
+        """Have something done, and look at what a start finds, for each moment of it, and for each of several cuts."""
+        found = []
+        disk.disk.watch = lambda path, what: found.extend(
+            (disk.disk.image(keep), f"before operation {len(found)}, a {what} of {path}")
+            for keep in self.VARIANTS
+        )
+        work()
+        disk.disk.watch = lambda _path, _what: None
+        self.assertEqual(disk.failures, [])
+        for image, where in found:
+            harness = SimulatedHarness(image)
+            try:
+                look(harness, harness.start(), where)
+            except StoreError as error:
+                raise self.failureException(f"{where}: {error}") from error
+            harness.stop()
+            self.assertEqual(harness.failures, [], where)
+        return len(found)
+
+    def served(self):
+        """A server with a bit of everything, its log as long as two answers; and its scribe."""
+        disk = SimulatedHarness()
+        scribe = disk.begin()
+        commands = [scribe.login("ana"), scribe.channel("geral"), scribe.post("geral", "olá")]
+        disk.write(scribe.persist(commands), scribe.apply())
+        for _ in range(10):
+            disk.write(scribe.persist([scribe.post("geral", "x" * 500)]), scribe.apply())
+        return disk, scribe
+
+    def test_a_founding(self):
+        disk = SimulatedHarness()
+        opened = disk.start()
+
+        def look(harness, found, where):
+            self.assertEqual(found.member, opened.member, where)
+            if found.restored is None:
+                harness.found(found.member)
+            else:
+                self.assertEqual((found.restored.last_index, found.restored.applied), (1, 0), where)
+                self.assertIsNone(found.restored.trusted_from, where)
+
+        self.assertGreater(self.each_moment(disk, lambda: disk.found(opened.member), look), 20)
+
+    def test_an_upgrade(self):
+        disk, scribe = self.served()
+        disk.stop()
+        mount = disk.disk.mount()
+        with apsw.Connection(disk.path("board.sqlite"), vfs=mount.vfs) as connection:
+            connection.execute("DROP TABLE incoming")
+            connection.execute("DELETE FROM state WHERE key IN ('founding', 'anchor')")
+            connection.execute("UPDATE meta SET value = 1 WHERE key = 'compatible'")
+            connection.execute("PRAGMA user_version = 1")
+        connection.close()
+        disk.disk.forget(disk.path("founding"))
+
+        def look(_harness, found, where):
+            self.assertEqual(found.restored.document.entry(), scribe.log[1], where)
+            self.assertEqual(found.restored.last_hash, scribe.last_hash, where)
+            self.assertIsNone(found.restored.trusted_from, where)
+            self.assertEqual(Board(found.board).marks(), scribe.board.marks(), where)
+
+        self.assertGreater(self.each_moment(disk, disk.start, look), 60)
+
+    def test_a_trim_and_the_sweep_after_it(self):
+        disk, scribe = self.served()
+        entry = scribe.log[8]
+        persist = attrs.evolve(scribe.persist(), anchor=Anchor(8, entry.term, entry.hash))
+        anchors = set()
+
+        def look(harness, found, where):
+            restored = found.restored
+            anchors.add(restored.anchor.index)
+            self.assertEqual(restored.last_hash, scribe.last_hash, where)
+            self.assertEqual(Board(found.board).marks(), scribe.board.marks(), where)
+            first = restored.anchor.index + 1
+            entries = harness.fetch(Fetch(1, first, restored.last_index, 1 << 20))
+            self.assertEqual([entry.index for entry in entries], [*range(first, 13)], where)
+
+        def work():
+            disk.write(persist)
+            disk.stop()
+
+        self.assertGreater(self.each_moment(disk, work, look), 40)
+        self.assertEqual(anchors, {0, 8})
+
+    def test_a_repair(self):
+        """A damaged database is put aside; term, vote and what was acknowledged are not forgotten, and the server waits."""
+        disk, scribe = self.served()
+        disk.write(scribe.hard_state(7, PEER))
+        incarnation = disk.store._incarnation
+        disk.stop()
+        path = disk.path("board.sqlite")
+        data = disk.disk.files()[path]
+        disk.disk.put(path, data[:8192] + bytes(4096) * 6 + data[32768:])
+
+        def look(_harness, found, where):
+            restored = found.restored
+            self.assertEqual(restored.document.entry(), scribe.log[1], where)
+            self.assertEqual(restored.hard_state, HardState(7, PEER), where)
+            self.assertGreaterEqual(restored.trusted_from, scribe.last_index, where)
+            self.assertGreater(restored.incarnation, incarnation, where)
+            self.assertEqual((restored.last_index, found.board.streams), (1, ()), where)
+
+        self.assertGreater(self.each_moment(disk, disk.start, look), 120)

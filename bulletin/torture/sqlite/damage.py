@@ -1,8 +1,8 @@
 """Spoilt copies of a server's disk: a store that starts on one notices it, or reads from it what it should.
 
 Nothing of it touches the run: the copy is started by a store of its own, everything is read, and scrubbed once; and the
-same from a copy that is whole.  "Noticed" is: the start is refused with a sentence, or says that something is lost (then
-the server does not count before it has caught up), or a read or the scrubber fails.  Whatever was read before is right.
+same from a copy that is whole.  "Noticed" is: the start is refused with a sentence, or says that something is lost or was put aside
+(then the server does not count before it has caught up), or a read or the scrubber fails.  Whatever was read before is right.
 """
 
 from collections.abc import Callable, Sequence

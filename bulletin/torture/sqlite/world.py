@@ -43,7 +43,7 @@ SOMETIMES: Final = (
     "power_within",
     "power_failed_within",
     "found_more_than_acknowledged",
-    "damage_refused",
+    "damage_said",
     "damage_found_by_reading",
     "damage_harmless",
 )
