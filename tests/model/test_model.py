@@ -1,0 +1,111 @@
+"""The specification keeps what it promises, would not if it were wrong, and the code is a behaviour of it."""
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.model import tlc
+from tests.model.checks import MISTAKES, SEED, SHORT, explore, follow
+from tests.model.recorder import Step, record
+
+
+class ModelCase(SynchronousTestCase):
+    timeout = 600
+
+    def setUp(self):
+        why = tlc.missing()
+        if why is not None:
+            raise SkipTest(why)
+
+
+class SpecificationTests(ModelCase):
+    def test_all_states(self):
+        verdict = explore(SHORT)
+        self.assertIsNone(verdict.broken)
+        # So many that leaders of both terms have committed; fewer would be a specification in which little happens.
+        self.assertGreater(verdict.distinct, 5000)
+        self.assertGreater(verdict.depth, 30)
+
+
+def _mistake_test(mistake):
+    def test(self):
+        self.assertIn(explore(mistake.bounds, mistake.planted()).broken, mistake.broken)
+
+    test.__doc__ = f"TLC finds it: {mistake.name}."
+    return test
+
+
+for _number, _mistake in enumerate(MISTAKES):
+    setattr(SpecificationTests, f"test_mistake_{_number}", _mistake_test(_mistake))
+
+
+class TraceTests(ModelCase):
+    """A run of the simulation, as it was, and with one thing changed."""
+
+    def setUp(self):
+        super().setUp()
+        self.servers, self.steps = record(SEED)
+
+    def rejected_at(self, steps, index):
+        """The specification follows up to the step at ``index``, and not that one."""
+        self.assertEqual(follow(self.servers, steps[: index + 20]), index, steps[index])
+
+    def index(self, act, since=0):
+        return next(at for at, step in enumerate(self.steps) if at >= since and step.act == act)
+
+    def test_the_run_is_a_behaviour(self):
+        self.assertEqual(follow(self.servers, self.steps), len(self.steps))
+
+    def test_a_commit_too_early(self):
+        """As soon as the leader has the entry, and nobody has it on a disk."""
+        at = self.index("append")
+        early = Step("commit", self.steps[at].server, self.steps[at].number)
+        self.rejected_at([*self.steps[: at + 1], early, *self.steps[at + 1 :]], at + 1)
+
+    def test_a_vote_that_was_not_given(self):
+        at = self.index("lead")
+        steps = [step for step in self.steps[:at] if step.act != "vote"]
+        self.rejected_at([*steps, *self.steps[at:]], len(steps))
+
+    def test_an_acknowledgement_before_the_sync(self):
+        at = next(
+            at
+            for at, (sync, said) in enumerate(zip(self.steps, self.steps[1:], strict=False))
+            if (sync.act, said.act) == ("sync", "acknowledge") and sync.server == said.server
+        )
+        sync, said = self.steps[at : at + 2]
+        self.rejected_at([*self.steps[:at], said, sync, *self.steps[at + 2 :]], at)
+
+    def test_a_server_that_is_not_what_the_steps_make_of_it(self):
+        at = self.index("follow commit")
+        step = self.steps[at]
+        term, vote, role, last, last_term, commit = step.state
+        wrong = Step(
+            step.act, step.server, step.number, state=(term, vote, role, last, last_term, commit + 1)
+        )
+        self.rejected_at([*self.steps[:at], wrong, *self.steps[at + 1 :]], at)
+
+
+class RecorderTests(SynchronousTestCase):
+    def test_the_run_has_in_it_what_is_worth_following(self):
+        _, steps = record(SEED)
+        last = {}
+        conflicts = lost = 0
+        for step in steps:
+            conflicts += step.act == "accept" and step.number <= last.get(step.server, 0)
+            if step.act in {"accept", "append", "lead"}:
+                last[step.server] = step.number
+            if step.act == "restart":
+                lost += step.state[3] < last.get(step.server, 0)
+            if step.state is not None:
+                last[step.server] = step.state[3]
+        self.assertGreater(conflicts, 0)
+        self.assertGreater(lost, 0)
+        self.assertGreater(sum(step.act == "lead" for step in steps), 3)
+
+    def test_the_same_seed_is_the_same_run(self):
+        self.assertEqual(record(3), record(3))
+
+    def test_a_step_in_the_language_of_the_specification(self):
+        self.assertEqual(
+            Step("grant", "s0", to="s1", state=(2, "s1", "follower", 3, 1, 0)).literal(),
+            '[act |-> "grant", s |-> "s0", n |-> 0, to |-> "s1", is |-> << 2, "s1", "follower", 3, 1, 0 >>]',
+        )
