@@ -7,7 +7,8 @@
     campaign.py ── a board (board.py) on hosts (network.py), each role a process
        │  ├──────── load.py      writers, readers of the history, followers (follower.py)  ──► record.py
        │  ├──────── storm.py     faults/ at random from a seed; a supervisor's work
-       │  └──────── watch.py     digests, leaders, memory, once a second
+       │  ├──────── watch.py     digests, leaders, memory, once a second
+       │  └──────── pulse.py     whether the machine itself keeps up
        ▼
     the verdict: bulletin.linearizability on the record, shelves.py on the disks, the logs
 
@@ -29,6 +30,6 @@ Traps:
 
 - A packet that is cut one way takes the acknowledgements of the other way's packets with it: TCP stands still in both
   directions soon.
-- An error that a client sees is judged by the time in which some fault excuses it, so machines that are much too slow for their load
-  look as if the board broke its promise.
+- An error that a client sees is judged by the time in which some fault explains it; or the machine, where a small synced write of
+  this program's own took longer than an election.
 """

@@ -18,6 +18,7 @@ from bulletin.torture.faults.clocks import DRIFTS, OFFSETS, set_option
 from bulletin.torture.faults.fault import Scene, copy_directory
 from bulletin.torture.load import Load, LoadError, whole_history
 from bulletin.torture.network import Network
+from bulletin.torture.pulse import Pulse
 from bulletin.torture.record import UNANSWERED, Failure, Record
 from bulletin.torture.storm import Storm
 from bulletin.torture.waiting import InVainError, until
@@ -100,6 +101,7 @@ class Campaign:
         self._set_up_servers(rng, retained)
         self.storm = Storm(self.scene, {kind: KINDS[kind] for kind in plan.kinds}, plan.seed)
         self.watch = Watch(self.board)
+        self.pulse = Pulse(plan.folder / "pulse")
         self._writers, self._rate = rng.randint(3, 8), rng.choice((3.0, 10.0, 30.0))
         self.load: Load | None = None
 
@@ -148,6 +150,7 @@ class Campaign:
             f"a board of {plan.servers} servers is up; they keep {self.retained or 'their usual'} entries"
         )
         self.watch.start()
+        self.pulse.start()
         self.load = load = Load(
             board,
             writers=self._writers,
@@ -204,7 +207,7 @@ class Campaign:
     def _wrong_errors(self, record: Record) -> list[str]:
         return [
             f"a client saw an error that no fault explains: {failure} at {failure.returned - self._begun:.2f} s"
-            for failure in unexcused(record.failures, self.storm.excused)
+            for failure in unexcused(record.failures, [*self.storm.excused, *self.pulse.late])
         ]
 
     def _figures(self, stored: list[Stored], broken: list[str]) -> dict[str, Any]:
@@ -229,6 +232,7 @@ class Campaign:
             "errors": len(record.failures),
             "longest_pause_s": round(record.longest_pause(), 2) if record.acknowledged else None,
             "slowest_return_s": round(self.storm.slowest_return, 2),
+            "machine_slow": len(self.pulse.late),
             "states_compared": self.watch.compared,
             "took_over": sum(log.count("taken over the tables") for log in logs),
             "ended_by_themselves": self.storm.spontaneous,
@@ -246,6 +250,7 @@ class Campaign:
     def close(self) -> None:
         """End whatever runs, whatever state it is in."""
         self.watch.stop.set()
+        self.pulse.stop.set()
         if self.load is not None:
             self.load.close()
             self.load.record.write(self.plan.folder)

@@ -19,8 +19,8 @@ from bulletin.torture.faults.fault import Fault, Scene
 RECOVERY_SECONDS: Final = 90.0
 """Within these all is well after a fault, on a machine that has other things to do."""
 
-REST_SECONDS: Final = (0.0, 3.0)
-"""Between the beginnings of two faults, from and to."""
+REST_SECONDS: Final = (0.0, 2.0)
+"""Between two draws of a fault, from and to; what is drawn and cannot be at the moment is left out."""
 
 RESTART_SECONDS: Final = 1.0
 """After these a role that ended by itself is started again."""
@@ -115,6 +115,7 @@ class Storm:
             return
         self._waiting = None
         self._drawn += 1
+        self._next = self._clock() + rng.uniform(*REST_SECONDS)
         claimed = {role.name for active in self._active for role in active.fault.claims}
         free = [role for role in self.scene.board.roles if role.name not in claimed | set(self._down)]
         servers = self.scene.board.servers
@@ -125,7 +126,6 @@ class Storm:
         fault = kind(self.scene, rng, claims)
         now = self._clock()
         active = _Active(fault, now, now + rng.uniform(*kind.seconds))
-        self._next = now + rng.uniform(*REST_SECONDS)
         self._active.append(active)
         self.counts[name] += 1
         self.together = max(self.together, len(self._active))
