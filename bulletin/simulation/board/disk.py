@@ -137,11 +137,15 @@ class Disk:
         return True
 
     def lose_file(self, rng: Random) -> bool:
-        """The hard-state file cannot be read; often the database has lost its end, too, and nobody can tell how much."""
+        """The hard-state file cannot be read; often the database has lost its end, too, and nobody can tell how much.
+
+        If it has lost a start, it cannot be told from an old copy, and its fellows exclude it.
+        """
         earlier = self._earlier(rng)
         if earlier is None:
             return False
         if rng.random() < 0.7:
+            self.tainted = earlier[1].incarnation < self.memory.record.incarnation
             self.memory.back_to(*earlier)
             self.amnesias += 1
         self.memory.file = None
