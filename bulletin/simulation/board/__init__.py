@@ -20,6 +20,7 @@ reference, exchange, caller and reader of every client.  Everything between two 
 
 from typing import Final
 
+from bulletin.simulation.board.checkers.sightings import SIGHTINGS
 from bulletin.simulation.board.options import KINDS, Options
 from bulletin.simulation.board.world import World
 from bulletin.simulation.tier import Tier
@@ -27,9 +28,22 @@ from bulletin.simulation.tier import Tier
 __all__ = ["BOARD_TIER", "SOMETIMES", "Options", "World"]
 
 SOMETIMES: Final = (
+    *SIGHTINGS,
     "applied_twice_and_took_effect_once",
+    "commit_before_own_sync",
     "delivered",
-    "told_that_nobody_knows",
+    "fetches",
+    "old_entry_survives",
+    "pre_vote_refused_by_log",
+    "pre_vote_refused_by_stickiness",
+    "proposals_refused_full",
+    "read_waits_for_own_term",
+    "reads_lost",
+    "snapshots_installed",
+    "stepped_down_by_disk",
+    "stepped_down_by_quorum",
+    "truncations",
+    "trusted_again",
 )
 """What a campaign of some hundred seeds must have come by; if it never does, the faults have become too tame."""
 

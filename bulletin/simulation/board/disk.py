@@ -145,7 +145,7 @@ class Disk:
         if earlier is None:
             return False
         if rng.random() < 0.7:
-            self.tainted = earlier[1].incarnation < self.memory.record.incarnation
+            self.tainted |= earlier[1].incarnation < self.memory.record.incarnation
             self.memory.back_to(*earlier)
             self.amnesias += 1
         self.memory.file = None

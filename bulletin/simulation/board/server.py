@@ -139,6 +139,9 @@ class Server(Process):
         self.store = self.make_store(
             partial(self._from_disk, self.epoch), partial(self._disk_failed, self.epoch)
         )
+        memory = self.disk.memory
+        if memory.file is not None and memory.file.commit > memory.record.commit:
+            world.note("file_ahead_of_database")
         try:
             opened = self.store.open()
         except StoreError as error:
@@ -173,6 +176,11 @@ class Server(Process):
 
     def kill(self) -> None:
         """See :class:`Process`: ``kill -9``; what was written and not synced stays in the machine's memory."""
+        member = self._joined if self.running else None
+        if member is not None:
+            self.world.keep_counters(member.log.node)
+            if not member.readiness.settled:
+                self.world.note("crash_before_settled")
         super().kill()
         self.disk.memory.in_use = False
 
@@ -265,6 +273,8 @@ class Server(Process):
             return
         if self._joined is not None:
             self.installs += 1
+            self.world.note("installed")
+            self.world.keep_counters(self._joined.log.node)
         self._joined = member
         take = member.log.ready
 

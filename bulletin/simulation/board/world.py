@@ -11,6 +11,7 @@ from bulletin.core.broker.pending import Bounds as PendingBounds
 from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.messages import Message
+from bulletin.core.raft.node import Node
 from bulletin.core.raft.ready import Ready
 from bulletin.core.wire.broker import Replies
 from bulletin.simulation.board.broker import Broker
@@ -18,6 +19,7 @@ from bulletin.simulation.board.checkers import BoardChecker
 from bulletin.simulation.board.checkers.answers import Answers
 from bulletin.simulation.board.checkers.bounds import Bounds
 from bulletin.simulation.board.checkers.clocks import Clocks
+from bulletin.simulation.board.checkers.sightings import Sightings
 from bulletin.simulation.board.checkers.state import State
 from bulletin.simulation.board.client import Client
 from bulletin.simulation.board.faults import Faults
@@ -71,7 +73,13 @@ class World:
         self._build(Random(f"{seed} machines"))
         self.log_checkers: Sequence[Checker] = ()
         self.state = State(self)
-        self.checkers: tuple[BoardChecker, ...] = (self.state, Answers(self), Bounds(self), Clocks(self))
+        self.checkers: tuple[BoardChecker, ...] = (
+            self.state,
+            Answers(self),
+            Bounds(self),
+            Clocks(self),
+            Sightings(self),
+        )
         self._watching = {
             process.role: [checker for checker in self.checkers if process.role in checker.roles]
             for process in self.processes.values()
@@ -178,15 +186,15 @@ class World:
 
     def _count(self) -> None:
         for server in self.servers:
-            self.keep_counters(server)
+            if server.takes_part:
+                self.keep_counters(server.node)
         self.note("messages_lost", self.network.lost)
         self.note("calls", len(self.notes.calls))
 
-    def keep_counters(self, server: Server) -> None:
-        """A server's node is at its end, or the run is."""
-        if server.takes_part:
-            for name, count in server.node.counters.values():
-                self.counts[name] += count
+    def keep_counters(self, node: Node) -> None:
+        """A node is at its end, or the run is."""
+        for name, count in node.counters.values():
+            self.counts[name] += count
 
     # Events
 
