@@ -25,6 +25,7 @@ from bulletin.core.board.outcome import Applied, Outcome, RestoredBoard
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code, Refusal
+from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import LEVEL
 from bulletin.core.log.port import (
     BarrierFailed,
@@ -96,6 +97,7 @@ class Member:
     :param learnt: where fellow servers are, as an earlier start learnt it.
     :param notices: the operator's log.
     :param now: the start.
+    :param window: operations remembered.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Member:
         publisher: Publisher,
         notices: Notices,
         now: Instant,
+        window: int = OPERATIONS_REMEMBERED,
     ) -> None:
         self._member = member
         self._lamport = lamport
@@ -119,7 +122,7 @@ class Member:
         self._notices = notices
         self.document = restored.document
         self.log = RaftLogPort(Node(config, member, restored, rng, now), now)
-        self.board = Board(tables)
+        self.board = Board(tables, window)
         self.proposals = Proposals(self.log, rng.randbytes(KEY_PREFIX_BYTES))
         self.queries = Queries(self.log, self.board, tokens)
         self.readiness = Readiness(self.log, tokens, now)

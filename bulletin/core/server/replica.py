@@ -13,6 +13,7 @@ from bulletin.core.clocks.corrected import CorrectedClock
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.errors import Code
+from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.config import Config
@@ -55,6 +56,7 @@ class Settings:
     :param clock_offset: seconds that its clock is wrong by, and
     :param clock_drift_ppm: by how much that grows, for trying the synchronisation.
     :param config: the node's times and bounds.
+    :param window: operations remembered.  Every server has to have the same; smaller ones are for simulations.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Settings:
     clock_offset: float = 0.0
     clock_drift_ppm: float = 0.0
     config: Config = attrs.Factory(Config)
+    window: int = OPERATIONS_REMEMBERED
 
 
 class Replica:
@@ -451,6 +454,7 @@ class Replica:
             learnt=self._learnt,
             notices=self._notices,
             now=now,
+            window=self.settings.window,
         )
 
     def _begin_anew(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:

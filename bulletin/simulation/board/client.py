@@ -37,6 +37,7 @@ USERS: Final = ("ana", "bia", "caio", "duda")
 CHANNELS: Final = ("geral", "geral2", "noite")
 EITHER: Final = "tanto"
 """A name that some want for a user, and some for a channel."""
+SHARED_SESSION: Final = "5a4ed"
 SHARED: Final = 12
 """Ids that all clients use, each for whomever it speaks for."""
 
@@ -227,7 +228,7 @@ class Client(Process):
         load = self.load
         number, user = load.randrange(SHARED), load.choice(USERS)
         text = f"shared {number}" if load.random() < 0.9 else f"other {number}"
-        return Publish(user, CHANNELS[number % len(CHANNELS)], text), f"x{number}"
+        return Publish(user, CHANNELS[number % len(CHANNELS)], text), f"{SHARED_SESSION}:{number}"
 
     def _level(self) -> ReadLevel:
         return ReadLevel.LOCAL if self.load.random() < 0.2 else ReadLevel.LINEARIZABLE

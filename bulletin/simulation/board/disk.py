@@ -74,10 +74,11 @@ class SimulatedDisk(MemoryDisk):
     """A disk in memory that remembers what it was, so that it can lose its end.
 
     :param member: the random id that a first start would draw, 16 bytes.
+    :param window: operations remembered: the board's.
     """
 
-    def __init__(self, member: bytes) -> None:
-        super().__init__(member)
+    def __init__(self, member: bytes, window: int) -> None:
+        super().__init__(member, window)
         self.past: deque[tuple[MemoryTables, HardRecord]] = deque(maxlen=PAST_KEPT)
         """What it was before each of its latest syncs."""
 
@@ -99,11 +100,13 @@ class Disk:
 
     :param member: the id of a first start.
     :param committed: the committed entries.
+    :param window: operations remembered.
     """
 
-    def __init__(self, member: bytes, committed: Sequence[Entry]) -> None:
+    def __init__(self, member: bytes, committed: Sequence[Entry], window: int) -> None:
         self._committed = committed
-        self.memory = SimulatedDisk(member)
+        self._window = window
+        self.memory = SimulatedDisk(member, window)
         self.durable = Content(self.memory, committed)
         self.amnesias = 0
         """How often it has lost its end and did not know how much."""
@@ -172,11 +175,11 @@ class Disk:
 
     def wipe(self, rng: Random) -> bool:
         """The directory is empty."""
-        return self._become(SimulatedDisk(rng.randbytes(16)))
+        return self._become(SimulatedDisk(rng.randbytes(16), self._window))
 
     def copy_of(self, other: "Disk") -> bool:
         """The directory is a copy of another server's."""
-        twin = SimulatedDisk(other.memory.record.member)
+        twin = SimulatedDisk(other.memory.record.member, self._window)
         twin.back_to(other.memory.synced.copy(), other.memory.record)
         twin.file = other.memory.file
         return self._become(twin)

@@ -225,6 +225,15 @@ class Faults:
         victim.leave()
         self._ending(partial(self._start, victim), longest=6.0)
 
+    def _moved(self) -> None:
+        """A server is started again at another endpoint, which may have been a fellow's once."""
+        victim = self._victim()
+        victim.kill()
+        taken = [server.endpoint for server in self._world.servers]
+        free = [f"tcp://127.0.0.1:{port}" for port in range(5560, 5572)]
+        victim.endpoint = self._rng.choice([endpoint for endpoint in free if endpoint not in taken])
+        self._start_later(victim)
+
     def _stand_still(self, process: Process) -> None:
         process.pause()
         self._ending(process.resume)
@@ -286,6 +295,8 @@ class Faults:
     def _spoil(self, spoil: Callable[[Server], bool]) -> None:
         """Damage a disk: of so few servers at a time that the others make a majority that has everything."""
         victim, servers = self._victim(), self._world.servers
+        if not self._world.founded:
+            return
         spoilt = sum(server.damaged for server in servers if server is not victim)
         if spoilt >= (len(servers) - 1) // 2:
             return

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 CLOCK_SLOW: Final = 1.2
 """So many times as long a server may wait as it says, by a clock that runs slow."""
 
+FORMING_SECONDS: Final = 30.0
+"""Within these a new board is ready, where nothing is in its way."""
+
 TIMEOUTS_TO_LEAD: Final = 10
 READY_SECONDS: Final = 20.0
 """Within these every server that can work does: a clock that cannot be set is waited for for eight."""
@@ -53,10 +56,18 @@ class Healing:
         self.core: list[Server] = []
         """The servers that have to work."""
 
+    def form(self) -> None:
+        """Wait until a new board works."""
+        self.core = self._world.servers
+        self._wait(self._ready, FORMING_SECONDS, "L1", "the board does not form")
+
     def run(self) -> None:
         """Heal, and look."""
         world = self._world
         self._mend()
+        if not world.founded:
+            world.time.run_until(world.network.latest_arrival)
+            self.form()
         if world.options.mode == "liveness":
             self._break_for_good()
         calm_from = max(world.time.now, world.network.latest_arrival)

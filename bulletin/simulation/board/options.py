@@ -5,6 +5,7 @@ from typing import Final, Literal, Self
 
 import attrs
 
+from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.raft.config import Config
 
 NETWORK: Final = (
@@ -32,6 +33,7 @@ PROCESS: Final = (
     "power_all",
     "restart_storm",
     "leave",
+    "moved",
     "pause",
     "kill_broker",
     "pause_broker",
@@ -80,6 +82,8 @@ class Options:
     :param pauses: seconds that a client thinks at most, one of them drawn for each request.
     :param pending: requests that a broker holds at most.
     :param config: the nodes' times and bounds.
+    :param window: operations whose ids are remembered.
+    :param early: whether faults strike from the very start, while the board forms.
     :param calm: election timeouts for which nothing may change at the end.
     """
 
@@ -96,6 +100,8 @@ class Options:
     pauses: tuple[float, ...] = (0.0, 0.02, 0.2)
     pending: int = 8192
     config: Config = attrs.Factory(Config)
+    window: int = OPERATIONS_REMEMBERED
+    early: bool = False
     calm: int = 5
 
     @classmethod
@@ -119,8 +125,17 @@ class Options:
             pauses=rng.choice(((0.01, 0.1, 0.3), (0.1, 0.5), (0.0, 0.05))),
             pending=rng.choice((8, 64, 8192, 8192)),
             config=draw_config(rng),
+            window=rng.choice((4, 32, OPERATIONS_REMEMBERED, OPERATIONS_REMEMBERED)),
+            early=rng.random() < 0.15,
             calm=rng.choice((2, 2, 5, 20)),
-        )
+        )._with_few_sessions()
+
+    def _with_few_sessions(self) -> Self:
+        """Where ids are soon forgotten, no client may begin more sessions than are remembered beyond that."""
+        if self.window == OPERATIONS_REMEMBERED:
+            return self
+        faults = tuple((kind, mean) for kind, mean in self.faults if kind != "kill_client")
+        return attrs.evolve(self, faults=faults)
 
     @property
     def timely(self) -> bool:
@@ -140,6 +155,8 @@ class Options:
             f"{self.servers} servers, {self.brokers} brokers, {self.proxies} proxies, {self.clients} clients with"
             f" {self.loops} requests each, {self.seconds:.1f} s, {self.mode}, faults: {faults}{skipped};"
             f" {', '.join(own) or 'the usual times and bounds'}"
+            f"{'' if self.window == OPERATIONS_REMEMBERED else f', {self.window} ids remembered'}"
+            f"{', from the start' if self.early else ''}"
         )
 
 

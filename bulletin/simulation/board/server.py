@@ -44,7 +44,7 @@ class Server(Process):
         super().__init__(world, f"s{number + 1}", machine)
         self.number = number
         self.endpoint = f"tcp://127.0.0.1:{5560 + number}"
-        self.disk = Disk(self.rng.randbytes(16), world.committed)
+        self.disk = Disk(self.rng.randbytes(16), world.committed, world.options.window)
         self.member = self.disk.memory.record.member
         """The member id that it was founded with."""
         self.stopped: str | None = None
@@ -154,7 +154,12 @@ class Server(Process):
             return
         replica = Replica(
             Settings(
-                self.name, self.endpoint, options.servers, brokers=options.brokers, config=options.config
+                self.name,
+                self.endpoint,
+                options.servers,
+                brokers=options.brokers,
+                config=options.config,
+                window=options.window,
             ),
             opened.member,
             opened.restored,

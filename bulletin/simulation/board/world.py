@@ -41,9 +41,6 @@ from bulletin.simulation.steps import Steps
 from bulletin.simulation.time import SimulatedTime
 from bulletin.simulation.violation import Violation
 
-FORMING_SECONDS: Final = 30.0
-"""Within these a new board is ready, where nothing is in its way."""
-
 LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
 
 
@@ -120,6 +117,11 @@ class World:
     # What the checkers look at
 
     @property
+    def founded(self) -> bool:
+        """Whether there is a cluster."""
+        return self._founded is not None
+
+    @property
     def document(self) -> FoundingDocument:
         """The cluster's."""
         assert self._founded is not None, "the cluster is not founded yet"
@@ -171,12 +173,8 @@ class World:
         for process in self.processes.values():
             if process is not self.auditor:
                 process.start()
-        limit = self.time.now + FORMING_SECONDS
-        while any(server.impediment() is not None for server in self.servers):
-            if self.time.now >= limit:
-                said = [server.impediment() for server in self.servers]
-                raise Violation("L1", f"the board does not form: {said}")
-            self.time.run_until(self.time.now + 0.1)
+        if not self.options.early:
+            self.healing.form()
         self.faults.begin()
         self.time.run_until(self.time.now + self.options.seconds)
         self.faults.stop()
