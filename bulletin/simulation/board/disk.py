@@ -120,7 +120,8 @@ class Disk:
         """Whether it has lost what was acknowledged, and nobody has made up for it."""
         memory = self.memory
         behind = memory.file is None or memory.file.commit > memory.record.commit
-        return self.tainted or behind or bool(memory.record.trusted_from)
+        spoilt = behind or memory.damage is not None
+        return self.tainted or spoilt or bool(memory.record.trusted_from)
 
     def _earlier(self, rng: Random) -> tuple[MemoryTables, HardRecord] | None:
         """What it was some syncs ago, of the same server with data."""
@@ -160,6 +161,13 @@ class Disk:
         if not past or self.damaged:
             return False
         self.memory.file, self.memory.bad_slots = past[-1][1], 1
+        return True
+
+    def flip(self) -> bool:
+        """A bit of some row is another: whoever reads it notices, or the next start."""
+        if not self.memory.record.cluster:
+            return False
+        self.memory.damage = "a row"
         return True
 
     def roll_back(self, rng: Random) -> bool:

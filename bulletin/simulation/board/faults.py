@@ -292,15 +292,19 @@ class Faults:
         memory.full, memory.ballast_steps = True, self._rng.choice((0, 3, 1000))
         self._ending(lambda: setattr(memory, "full", False), longest=4.0)
 
-    def _spoil(self, spoil: Callable[[Server], bool]) -> None:
-        """Damage a disk: of so few servers at a time that the others make a majority that has everything."""
+    def _spoil(self, spoil: Callable[[Server], bool], *, at_once: bool = False) -> None:
+        """Damage a disk: of so few servers at a time that the others make a majority that has everything.
+
+        :param at_once: while it is in use.
+        """
         victim, servers = self._victim(), self._world.servers
         if not self._world.founded:
             return
         spoilt = sum(server.damaged for server in servers if server is not victim)
         if spoilt >= (len(servers) - 1) // 2:
             return
-        victim.lose_power()
+        if not at_once:
+            victim.lose_power()
         if spoil(victim):
             self._world.note("disks_spoilt")
         self._start_later(victim)
@@ -316,6 +320,9 @@ class Faults:
         victim.lose_power()
         victim.disk.tear_slot()
         self._start_later(victim)
+
+    def _flipped_row(self) -> None:
+        self._spoil(lambda victim: victim.disk.flip(), at_once=self._rng.random() < 0.7)
 
     def _rolled_back(self) -> None:
         self._spoil(lambda victim: victim.disk.roll_back(self._rng))

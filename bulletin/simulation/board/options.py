@@ -53,6 +53,7 @@ DISK: Final = (
     "lost_tail",
     "lost_file",
     "torn_slot",
+    "flipped_row",
     "rolled_back",
     "wiped",
     "copied",

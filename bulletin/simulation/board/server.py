@@ -12,7 +12,7 @@ from bulletin.core.server.executor import Executor
 from bulletin.core.server.identity import identity_refusal
 from bulletin.core.server.member import Member
 from bulletin.core.server.replica import Replica, Settings
-from bulletin.core.store.port import CallFromThread, Failed, Store, StoreError
+from bulletin.core.store.port import CallFromThread, Failed, Store, StoreError, StoreFull, StoreLow
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.core.wire.broker import ToBroker
 from bulletin.core.wire.peers import PeerFrame
@@ -200,10 +200,12 @@ class Server(Process):
         self.disk.memory.crash()
 
     def heal(self) -> None:
-        """Its disk works, and fast."""
+        """Its disk works, and fast; what is wrong on it is noticed at the next start."""
         self.sync_seconds_max = SYNC_SECONDS_MAX
         self.disk.memory.full = False
         self.free_disk()
+        if self.disk.memory.damage is not None:
+            self.kill()
 
     def leave(self) -> None:
         """It was told to stop, and takes its time."""
@@ -376,4 +378,5 @@ class Server(Process):
 
     def _disk_failed(self, epoch: int, error: StoreError) -> None:
         if epoch == self.epoch:
+            self.disk_failed |= not isinstance(error, StoreLow | StoreFull)
             self.executor.disk_failed(error)

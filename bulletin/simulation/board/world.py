@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 from typing import ClassVar, Final
 
@@ -40,6 +41,9 @@ from bulletin.simulation.checkers.lookahead import Lookahead
 from bulletin.simulation.steps import Steps
 from bulletin.simulation.time import SimulatedTime
 from bulletin.simulation.violation import Violation
+
+RESTART_SECONDS: Final = 1.0
+"""After these a server that ended by itself is started again."""
 
 LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
 
@@ -272,6 +276,13 @@ class World:
         self.note("stopped")
         if not server.may_stop:
             raise Violation("fail-stop", f"{server.name} stopped: {sentence}")
+        if not server.disk.tainted:
+            self.time.after(RESTART_SECONDS, partial(self._start_again, server, server.epoch))
+
+    def _start_again(self, server: Server, epoch: int) -> None:
+        """As a supervisor does, unless it was started meanwhile."""
+        if server.epoch == epoch:
+            server.start()
 
     # Who is where
 
