@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
+from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import Anchor, Entry
 from bulletin.core.raft.ready import HardState
 from bulletin.core.store.hard_record import HardRecord
@@ -77,7 +78,7 @@ class SimulatedDisk(MemoryDisk):
     :param window: operations remembered: the board's.
     """
 
-    def __init__(self, member: bytes, window: int) -> None:
+    def __init__(self, member: bytes, window: int = OPERATIONS_REMEMBERED) -> None:
         super().__init__(member, window)
         self.past: deque[tuple[MemoryTables, HardRecord]] = deque(maxlen=PAST_KEPT)
         """What it was before each of its latest syncs."""
@@ -103,7 +104,9 @@ class Disk:
     :param window: operations remembered.
     """
 
-    def __init__(self, member: bytes, committed: Sequence[Entry], window: int) -> None:
+    def __init__(
+        self, member: bytes, committed: Sequence[Entry], window: int = OPERATIONS_REMEMBERED
+    ) -> None:
         self._committed = committed
         self._window = window
         self.memory = SimulatedDisk(member, window)
