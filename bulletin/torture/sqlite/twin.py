@@ -246,6 +246,13 @@ class TwinStore:
 
         self._sqlite.resume(resumed)
 
+    def distrust(self, why: str) -> None:
+        """See :meth:`bulletin.core.store.port.Store.distrust`.
+
+        :raises Violation: there is no reason for it here.
+        """
+        raise Violation(TWINS, f"the others hold its tables to be wrong: {why}")
+
     # What only reads
 
     def page(self, query: PageQuery, done: Callable[[Page], None]) -> None:
