@@ -62,7 +62,11 @@ class Filled:
     def __init__(self, directory, names=("server1",), tuning=None):
         self.loop = Loop()
         self.store = SqliteStore(
-            directory, names[0], call_from_thread=self.loop.call_from_thread, failed=fail, tuning=tuning or Tuning()
+            directory,
+            names[0],
+            call_from_thread=self.loop.call_from_thread,
+            failed=fail,
+            tuning=tuning or Tuning(),
         )
         opened = self.store.open()
         restored, tables = opened.restored, opened.board
@@ -104,12 +108,14 @@ class Filled:
         if not self.board.marks().ordinal:
             self.write([self._command(Kind.LOGIN, f"user{n}", "") for n in range(USERS)])
             self.write([self._command(Kind.CREATE_CHANNEL, "user0", f"channel{n}") for n in range(CHANNELS)])
-        made = self.board.marks().ordinal - USERS - CHANNELS
-        while made < posts:
-            size = min(entry_posts, posts - made)
-            self.write([self.post() for _ in range(size)])
-            made += size
+        while self.posts < posts:
+            self.write([self.post() for _ in range(min(entry_posts, posts - self.posts))])
         self.loop.run(lambda: not self._under_way)
+
+    @property
+    def posts(self):
+        """How many there are."""
+        return self.board.marks().ordinal - USERS - CHANNELS
 
     def post(self):
         """A post to a channel, or, one in ten, to a user; by one of the users."""
@@ -124,7 +130,9 @@ class Filled:
         session = number // (USERS * SESSION_OPERATIONS)
         return Command(
             kind,
-            OperationId(Scope.USER, user, f"{session:032x}:{number}" if number else f"{kind}-{user}-{target}"),
+            OperationId(
+                Scope.USER, user, f"{session:032x}:{number}" if number else f"{kind}-{user}-{target}"
+            ),
             user,
             Proof.OPEN,
             target,

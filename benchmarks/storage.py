@@ -1,11 +1,15 @@
 """What the store costs: syncs against the disk's own speed, rows against SQLite's, with the reactor idle and busy.
 
-Usage: ``python benchmarks/storage.py [DIRECTORY]`` (default: a temporary one; it should be on the disk in question).
-Everything is measured in one run, and given as a ratio to a ceiling of the same run where there is one.
+    python -m benchmarks.storage [DIRECTORY]
+    python -m benchmarks.storage --posts 1000,1000000 [DIRECTORY]
+
+(default: a temporary directory; it should be on the disk in question).  Everything is measured in one run, and given as a
+ratio to a ceiling of the same run where there is one.  With ``--posts`` databases of so many posts are made, and what
+depends on their size is given as ratios to the first.
 """
 
+import argparse
 import os
-import queue
 import sys
 import tempfile
 import threading
@@ -13,6 +17,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from benchmarks import growth
+from benchmarks.filled import Loop, fail
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.storage.sqlite_store import SqliteStore, Tuning
@@ -20,23 +26,6 @@ from tests.storage.scribe import Scribe, document
 
 SECONDS = 1.0
 TEXT = "x" * 100
-
-
-class Loop:
-    def __init__(self):
-        self.calls = queue.SimpleQueue()
-
-    def call_from_thread(self, function, *args):
-        self.calls.put((function, args))
-
-    def run(self, until):
-        while not until():
-            function, args = self.calls.get(timeout=60)
-            function(*args)
-
-
-def fail(error):
-    raise error
 
 
 def wait(loop, count, ask):
@@ -128,9 +117,22 @@ class Busy:
                 values[number] = f"{number}" * 4
 
 
+def sizes(text):
+    return [int(size) for size in text.split(",")]
+
+
 def main():
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as place:
-        run(Path(place))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("directory", nargs="?")
+    parser.add_argument("--posts", type=sizes)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.directory) as place:
+        if options.posts:
+            growth.run(Path(place), options.posts)
+        else:
+            run(Path(place))
 
 
 def run(place):

@@ -8,15 +8,17 @@ from bulletin.core.board.chain import chain_start
 from bulletin.core.board.outcome import (
     Applied,
     Marks,
+    OperationBlock,
     OperationRow,
     Post,
     PostRow,
     RestoredBoard,
-    SessionRow,
+    SessionsRow,
     StreamKind,
     StreamRow,
     StreamState,
 )
+from bulletin.core.board.remembered import block_of, blocks_forgotten, pack_operations
 from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.log.entry import NO_ANCHOR, NO_HASH, Anchor, Entry
 from bulletin.core.log.founding import FoundingDocument
@@ -37,17 +39,17 @@ from bulletin.core.store.records import (
     POST_CHAIN,
     correspondent_key,
     decode_head,
-    decode_operation,
+    decode_operations,
     decode_post,
-    decode_session,
+    decode_sessions,
     encode_correspondent,
     encode_head,
-    encode_operation,
+    encode_operations,
     encode_post,
-    encode_session,
+    encode_sessions,
     encode_stream,
     post_key,
-    session_key,
+    sessions_key,
     unseal,
 )
 from bulletin.core.store.writes import Write
@@ -69,8 +71,8 @@ class MemoryTables:
         self.marks: Marks | None = None
         self.streams: dict[int, StreamRow] = {}
         self.posts: dict[int, list[Post]] = {}
-        self.operations: dict[int, OperationRow] = {}
-        self.sessions: dict[tuple[str, str], SessionRow] = {}
+        self.operations: dict[int, OperationBlock] = {}
+        self.sessions: dict[str, SessionsRow] = {}
 
     def copy(self) -> "MemoryTables":
         """The same in other containers."""
@@ -127,19 +129,22 @@ class MemoryTables:
                     came = self.ahead.get(row.number, {}).pop(row.post.seq, None)
                     assert came in (None, encode_post(row.number, row.post)), "a post is another"
                 case OperationRow():
-                    self.operations[row.ordinal] = row
-                case SessionRow():
-                    if row.highest is None:
-                        self.sessions.pop((row.user, row.session), None)
-                    else:
-                        self.sessions[row.user, row.session] = row
+                    last = self.operations.get(block_of(row.ordinal))
+                    (self.operations[block_of(row.ordinal)],) = pack_operations(last, [row])
+                case SessionsRow():
+                    self.sessions[row.user] = row
                 case StreamRow():
                     assert row.number not in self.streams, "a stream is there twice"
                     self.streams[row.number] = row
-        forget = applied.marks.ordinal - self.window
-        while self.operations and (oldest := next(iter(self.operations))) <= forget:
-            del self.operations[oldest]
         self.marks = applied.marks
+        self.forget()
+
+    def forget(self) -> None:
+        """Blocks of operations of which nothing is remembered any more go."""
+        assert self.marks is not None
+        forgotten = blocks_forgotten(self.marks.ordinal, self.window)
+        while self.operations and (oldest := next(iter(self.operations))) <= forgotten:
+            del self.operations[oldest]
 
     def number_of(self, name: str) -> int | None:
         """A stream's number, or None."""
@@ -153,7 +158,7 @@ class MemoryTables:
             document.channels_max,
             tuple(self._state(row) for row in self.streams.values()),
             tuple(self.operations.values()),
-            tuple(sorted(self.sessions.values(), key=lambda row: (row.user, row.session))),
+            tuple(row for _, row in sorted(self.sessions.items())),
         )
 
     def _state(self, row: StreamRow) -> StreamState:
@@ -326,8 +331,8 @@ class MemoryCopy:
         self._chunks: list[bytes] = []
         chunks: list[Chunk] = []
         for table, rows in _sealed(tables):
-            for start in range(0, len(rows), CHUNK_ROWS):
-                chunk, data = chunk_of(table, rows[start : start + CHUNK_ROWS])
+            for start in range(0, len(rows), CHUNK_ROWS[table]):
+                chunk, data = chunk_of(table, rows[start : start + CHUNK_ROWS[table]])
                 chunks.append(chunk)
                 self._chunks.append(data)
         index = tables.marks.applied
@@ -367,9 +372,9 @@ def _sealed(tables: MemoryTables) -> Iterator[tuple[str, Rows]]:
                 key = correspondent_key(number, post.user)
                 counts[key] = counts.get(key, 0) + 1
     yield "correspondents", [(key, encode_correspondent(key, count)) for key, count in sorted(counts.items())]
-    sessions = {session_key(row): row for row in tables.sessions.values()}
-    yield "sessions", [(key, encode_session(row)) for key, row in sorted(sessions.items())]
-    yield "operations", [(ordinal, encode_operation(row)) for ordinal, row in tables.operations.items()]
+    sessions = sorted(tables.sessions.items())
+    yield "sessions", [(sessions_key(user), encode_sessions(row)) for user, row in sessions]
+    yield "operations", [(number, encode_operations(block)) for number, block in tables.operations.items()]
 
 
 def install_rows(tables: MemoryTables, *, manifest: Manifest, rows: Sequence[tuple[str, Rows]]) -> None:
@@ -378,7 +383,6 @@ def install_rows(tables: MemoryTables, *, manifest: Manifest, rows: Sequence[tup
     :param rows: by table.
     """
     heads: dict[int, int] = {}
-    tables.sessions.clear()
     for table, sealed in rows:
         for key, body in sealed:
             _install_row(tables, heads, table, key, body)
@@ -387,10 +391,9 @@ def install_rows(tables: MemoryTables, *, manifest: Manifest, rows: Sequence[tup
         ahead = tables.ahead.get(number, {})
         for seq in range(len(posts) + 1, head + 1):
             posts.append(decode_post(stream.kind, stream.name, number, seq, ahead.pop(seq)))
-    for ordinal in [o for o in tables.operations if o <= manifest.marks.ordinal - tables.window]:
-        del tables.operations[ordinal]
     tables.operations = dict(sorted(tables.operations.items()))
     tables.marks = manifest.marks
+    tables.forget()
     same = tables.anchor.index < manifest.index <= tables.anchor.index + len(tables.log)
     if same and tables.at(manifest.index) == (manifest.term, manifest.hash):
         del tables.log[: manifest.index - tables.anchor.index]
@@ -411,7 +414,7 @@ def _install_row(
         case "heads", int():
             heads[key] = decode_head(key, body)[0]
         case "sessions", str():
-            session = decode_session(key, body)
-            tables.sessions[session.user, session.session] = session
+            sessions = decode_sessions(key, body)
+            tables.sessions[sessions.user] = sessions
         case "operations", int():
-            tables.operations[key] = decode_operation(key, body)
+            tables.operations[key] = decode_operations(key, body)

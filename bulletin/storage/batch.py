@@ -7,13 +7,15 @@ from typing import Any, Final
 from bulletin.core.board.outcome import (
     Applied,
     Marks,
+    OperationBlock,
     OperationRow,
     Post,
     PostRow,
-    SessionRow,
+    SessionsRow,
     StreamKind,
     StreamRow,
 )
+from bulletin.core.board.remembered import blocks_forgotten, pack_operations
 from bulletin.core.log.entry import Anchor, Entry
 from bulletin.core.raft.ready import Persist
 from bulletin.core.store.records import (
@@ -24,13 +26,13 @@ from bulletin.core.store.records import (
     encode_founding,
     encode_head,
     encode_marks,
-    encode_operation,
+    encode_operations,
     encode_post,
-    encode_session,
+    encode_sessions,
     encode_stream,
     post_key,
     seal,
-    session_key,
+    sessions_key,
 )
 from bulletin.core.store.writes import Write
 from bulletin.storage.schema import BULK, LENGTH_BITS
@@ -62,10 +64,11 @@ class _Rows:
 class Batch:
     """The sum of some writes."""
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, last_block: OperationBlock | None = None) -> None:
         """An empty batch.
 
         :param window: operations remembered.
+        :param last_block: of the remembered operations, as it stands in the tables.
         """
         self._rows: Final = {table: _Rows() for table in BULK}
         self._window: Final = window
@@ -76,7 +79,10 @@ class Batch:
         self._incarnations: Final[dict[bytes, int]] = {}
         self._private: Final[list[tuple[int, Post]]] = []
         self._heads: Final[dict[int, Post]] = {}
-        self._sessions: Final[dict[str, SessionRow]] = {}
+        self._operations: Final[list[OperationRow]] = []
+        self._sessions: Final[dict[str, SessionsRow]] = {}
+        self.last_block = last_block
+        """The last block of the remembered operations; once :meth:`bindings` was asked for, as it stands after this batch."""
         self.writes: Final[list[Write]] = []
         self.weight = 0
         self.marks: Marks | None = None
@@ -111,9 +117,9 @@ class Batch:
                     if post.kind is StreamKind.INBOX:
                         self._private.append((number, post))
                 case OperationRow():
-                    self._rows["operations"].put(row.ordinal, encode_operation(row))
-                case SessionRow():
-                    self._sessions[session_key(row)] = row
+                    self._operations.append(row)
+                case SessionsRow():
+                    self._sessions[row.user] = row
                 case StreamRow():
                     self._rows["streams"].put(row.number, encode_stream(row))
         self.marks = applied.marks
@@ -148,21 +154,21 @@ class Batch:
         for number, post in self._heads.items():
             rows["heads"].put(number, encode_head(number, post))
         conversations = self._conversations(dict(counts))
-        for key, session in self._sessions.items():
-            if session.highest is not None:
-                rows["sessions"].put(key, encode_session(session))
+        for block in pack_operations(self.last_block, self._operations):
+            rows["operations"].put(block.number, encode_operations(block))
+            self.last_block = block
+        for user, sessions in self._sessions.items():
+            rows["sessions"].put(sessions_key(user), encode_sessions(sessions))
         if hard_record is not None:
             rows["state"].put("hard", hard_record)
         self._put_beginning()
         forget = None
         if self.marks is not None:
             rows["state"].put("board", encode_marks(self.marks))
-            forget = self.marks.ordinal - self._window
-        gone = [key for key, session in self._sessions.items() if session.highest is None]
+            forget = blocks_forgotten(self.marks.ordinal, self._window)
         return (
             self._truncate_after,
             forget,
-            json.dumps(gone) if gone else None,
             json.dumps(conversations) if conversations else None,
             *(value for table in BULK for value in rows[table].bindings()),
         )

@@ -14,29 +14,20 @@ from typing import Final
 import apsw
 
 from bulletin.core.board.outcome import RestoredBoard
-from bulletin.core.log.entry import NO_ANCHOR
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, FoundingDocument
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import StoreError
-from bulletin.core.store.records import (
-    Damaged,
-    decode_entry,
-    encode_anchor,
-    encode_entry,
-    encode_founding,
-    encode_marks,
-    seal,
-)
+from bulletin.core.store.records import Damaged, encode_entry, encode_founding, encode_marks, seal
 from bulletin.storage.files import SYSTEM_FILES, Files, coming
 from bulletin.storage.schema import (
     APPLICATION_ID,
     BATCH_TRIGGER,
     BATCH_VIEW,
     COMPATIBLE,
-    INCOMING,
     TABLES,
     VERSION,
 )
+from bulletin.storage.upgrade import upgrade
 
 _HEADER_BYTES: Final = 100
 _HEADER_MAGIC: Final = b"SQLite format 3\0"
@@ -112,11 +103,11 @@ def open_writer(path: Path, files: Files = SYSTEM_FILES) -> apsw.Connection:
     try:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         _configure(connection, _WRITER_CACHE_KIB)
-        _check_version(connection, path)
+        version = _check_version(connection, path)
         if connection.pragma("journal_mode", "wal") != "wal":
             raise StoreError(f"{path} cannot use a write-ahead log: keep it on a local disk.")
-        if connection.pragma("user_version") == 1:
-            _upgrade(connection)
+        if version < VERSION:
+            upgrade(connection, version)
         connection.pragma("wal_autocheckpoint", 0)
         connection.pragma("synchronous", "full")
         connection.execute(BATCH_VIEW)
@@ -169,27 +160,14 @@ def open_reader(path: Path, files: Files) -> apsw.Connection:
     return connection
 
 
-def _upgrade(connection: apsw.Connection) -> None:
-    """From version 1, which had all of the log, and the founding document in no other place."""
-    with connection:
-        connection.execute(INCOMING)
-        entry = connection.execute("SELECT body FROM log WHERE idx = 1").get
-        if entry is not None:
-            document = FoundingDocument.decode(decode_entry(1, entry).body)
-            connection.executemany(
-                "INSERT INTO state VALUES (?, ?)",
-                (("founding", encode_founding(document)), ("anchor", encode_anchor(NO_ANCHOR))),
-            )
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'compatible'", (COMPATIBLE,))
-        connection.pragma("user_version", VERSION)
-
-
 def check_structure(connection: apsw.Connection) -> None:
     """Have SQLite check the trees of the tables that a start reads whole: a row that fell out of one leaves no trace.
 
+    But for ``operations``, the largest one: its rows are numbered.
+
     :raises Damaged: one is damaged.
     """
-    for table in ("meta", "state", "terms", "incarnations", "streams", "heads", "operations", "sessions"):
+    for table in ("meta", "state", "terms", "incarnations", "streams", "heads", "sessions"):
         found = connection.execute(f"PRAGMA quick_check({table})").get
         if found != "ok":
             raise Damaged(f"table {table}: {found}")
@@ -221,7 +199,7 @@ def _check_header(path: Path, files: Files) -> None:
         raise Damaged(f"the header of {path.name}")
 
 
-def _check_version(connection: apsw.Connection, path: Path) -> None:
+def _check_version(connection: apsw.Connection, path: Path) -> int:
     version = connection.pragma("user_version")
     compatible = connection.execute("SELECT value FROM meta WHERE key = 'compatible'").get
     if not isinstance(version, int) or not isinstance(compatible, int):
@@ -231,3 +209,4 @@ def _check_version(connection: apsw.Connection, path: Path) -> None:
             f"{path} was written by a newer version of the server (format {version}, this one knows {VERSION}): "
             "start the newer version."
         )
+    return version

@@ -15,9 +15,9 @@ from typing import Final
 
 import apsw
 
+from bulletin.core.board.remembered import blocks_forgotten
 from bulletin.core.store.parts import (
     CHUNK_ROWS,
-    CHUNKED,
     NAME_BYTES,
     PART_BYTES,
     AskChunk,
@@ -52,7 +52,7 @@ _KEYS: Final = {
     "heads": "number",
     "correspondents": "key",
     "sessions": "key",
-    "operations": "ordinal",
+    "operations": "number",
 }
 _ROWS: Final = (
     "SELECT json_group_array(json_array({key}, length(body))), CAST(group_concat(body, '') AS BLOB)"
@@ -140,8 +140,8 @@ class Giver:
             term, hash_ = entry.term, entry.hash
         chunks: list[Chunk] = []
         end = 0
-        for table in CHUNKED:
-            first = marks.ordinal - self._window if table == "operations" else None
+        for table in CHUNK_ROWS:
+            first = blocks_forgotten(marks.ordinal, self._window) if table == "operations" else None
             for rows in _chunks_of(connection, table, first):
                 chunk, data = chunk_of(table, rows)
                 self._places.append((end, len(data)))
@@ -189,7 +189,7 @@ def _chunks_of(connection: apsw.Connection, table: str, first: int | None) -> It
     after: int | str = first if first is not None else "" if key == "key" else 0
     statement = _ROWS.format(table=table, key=key)
     while True:
-        found = connection.execute(statement, (after, CHUNK_ROWS)).fetchone()
+        found = connection.execute(statement, (after, CHUNK_ROWS[table])).fetchone()
         assert found is not None
         lengths = list(parse_pairs(found[0]))
         if not lengths:

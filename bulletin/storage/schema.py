@@ -14,8 +14,8 @@
     posts          number · 2^40 + seq -> post          a stream's posts lie next to each other
     conversations  (inbox, sender, clock) -> n, seq     private messages: n is 1, 2, 3, … for each inbox and sender
     correspondents inbox and sender -> n of the last
-    operations     ordinal -> id, content, first answer
-    sessions       user and session -> highest evicted number
+    operations     number -> a block of remembered operations
+    sessions       user -> the highest evicted number of each session
     incoming       number -> part          another server's tables, as far as they have come
 
 All but ``conversations`` are a key and a sealed body (see :mod:`bulletin.core.store.records`).  Its rows are checked in another
@@ -40,14 +40,17 @@ from typing import Final
 APPLICATION_ID: Final = 0x42756C42
 """``BulB``, in the header of the file: what tells it from another application's."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables as this module has them; in the header (``user_version``)."""
 
-COMPATIBLE: Final = 2
+COMPATIBLE: Final = 3
 """The oldest :data:`VERSION` of software that may open a file of this version."""
 
 INCOMING: Final = "CREATE TABLE incoming (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"
 """New in version 2."""
+
+OPERATIONS: Final = "CREATE TABLE operations (number INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"
+"""Had a row an operation before version 3."""
 
 TABLES: Final = (
     INCOMING,
@@ -64,7 +67,7 @@ TABLES: Final = (
         PRIMARY KEY (inbox, sender, clock)
     ) STRICT, WITHOUT ROWID""",
     "CREATE TABLE correspondents (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
-    "CREATE TABLE operations (ordinal INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    OPERATIONS,
     "CREATE TABLE sessions (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
 )
 
@@ -73,7 +76,7 @@ BULK: Final = {
     "terms": "INSERT",
     "streams": "INSERT",
     "posts": "INSERT",  # or the same is there: see the trigger
-    "operations": "INSERT",
+    "operations": "INSERT OR REPLACE",
     "heads": "INSERT OR REPLACE",
     "correspondents": "INSERT OR REPLACE",
     "sessions": "INSERT OR REPLACE",
@@ -85,7 +88,7 @@ change."""
 
 LENGTH_BITS: Final = 24
 
-_SINGLES: Final = ("truncate_after", "forget", "forget_sessions", "conversations")
+_SINGLES: Final = ("truncate_after", "forget", "conversations")
 _COLUMNS: Final = (*_SINGLES, *(f"{table}_{part}" for table in BULK for part in ("keys", "bodies")))
 _LENGTH_MASK: Final = (1 << LENGTH_BITS) - 1
 
@@ -101,8 +104,7 @@ BATCH_TRIGGER: Final = "\n".join(
         "CREATE TEMP TRIGGER store_batch INSTEAD OF INSERT ON batch BEGIN",
         "DELETE FROM log WHERE idx > new.truncate_after;",
         "DELETE FROM terms WHERE first > new.truncate_after;",
-        "DELETE FROM operations WHERE ordinal <= new.forget;",
-        "DELETE FROM sessions WHERE key IN (SELECT value FROM json_each(new.forget_sessions));",
+        "DELETE FROM operations WHERE number <= new.forget;",
         """INSERT INTO conversations
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(new.conversations)
         WHERE true ON CONFLICT DO UPDATE SET
@@ -118,6 +120,5 @@ BATCH_TRIGGER: Final = "\n".join(
 )
 
 STORE_BATCH: Final = f"INSERT INTO batch VALUES ({', '.join('?' * len(_COLUMNS))})"
-"""Takes ``truncate_after`` (log rows above it go; None: none), ``forget`` (operations up to it go; None: none), a JSON
-array of keys of sessions that go, a JSON array of rows of ``conversations``, then keys and bodies of each table in
-the order of :data:`BULK`."""
+"""Takes ``truncate_after`` (log rows above it go; None: none), ``forget`` (blocks of operations up to it go; None: none), a
+JSON array of rows of ``conversations``, then keys and bodies of each table in the order of :data:`BULK`."""

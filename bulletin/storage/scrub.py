@@ -25,8 +25,8 @@ from bulletin.core.store.records import (
     Damaged,
     decode_correspondent,
     decode_entry,
-    decode_operation,
-    decode_session,
+    decode_operations,
+    decode_sessions,
     decode_stream,
     post_key,
     unseal,
@@ -92,8 +92,8 @@ class Scrubber:
             yield from self._streams()
             yield from self._posts()
             yield from self._rows("correspondents", "key", "", decode_correspondent)
-            yield from self._rows("operations", "ordinal", 0, decode_operation)
-            yield from self._rows("sessions", "key", "", decode_session)
+            yield from self._rows("operations", "number", 0, decode_operations)
+            yield from self._rows("sessions", "key", "", decode_sessions)
             yield from self._small()
             self.rounds += 1
 

@@ -12,6 +12,7 @@ import apsw
 import attrs
 
 from bulletin.core.board.outcome import Marks, StreamKind
+from bulletin.core.board.remembered import blocks_forgotten
 from bulletin.core.log.entry import Anchor
 from bulletin.core.raft.log import ENTRY_OVERHEAD
 from bulletin.core.raft.ready import Taken
@@ -185,13 +186,13 @@ class Incoming:
 
     def _put_tables(self, manifest: Manifest) -> None:
         connection = self._connection
-        connection.execute("DELETE FROM sessions")
         present = DatabaseShelf(connection).numbers()
         for number, chunk in enumerate(manifest.chunks, 1):
             if number in present:
                 put_rows(connection, chunk.table, self._rows_of(number))
         connection.execute(
-            "DELETE FROM operations WHERE ordinal <= ?", (manifest.marks.ordinal - self._window,)
+            "DELETE FROM operations WHERE number <= ?",
+            (blocks_forgotten(manifest.marks.ordinal, self._window),),
         )
 
     def _rows_of(self, number: int) -> Rows:

@@ -60,15 +60,16 @@ class Tuning:
 
     :param window: operations remembered: the board's.
     :param ballast_bytes: the reserve for a full disk.
-    :param check_entries: entries at the end of the log that a start holds against their chain, and waits for.  Those before
-        are left to the scrubber, which takes them first; each is checked in any case when it is fetched.
+    :param check_entries: entries at the end of the log that a start holds against their chain, and waits for; fewer where
+        they are large, more where they are not applied.  Those before are left to the scrubber, which takes them first;
+        each is checked in any case when it is fetched.
     :param checkpoint_pages: see :data:`bulletin.storage.writer.CHECKPOINT_PAGES`.
     :param scrub_pause: seconds between two slices of scrubbing; 0: none is done.
     """
 
     window: int = OPERATIONS_REMEMBERED
     ballast_bytes: int = BALLAST_BYTES
-    check_entries: int = 16_384
+    check_entries: int = 1024
     checkpoint_pages: int = CHECKPOINT_PAGES
     scrub_pause: float = 1.0
 

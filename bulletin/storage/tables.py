@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from typing import Final
+from contextlib import closing
+from typing import Any, Final
 
 import apsw
 import attrs
 
-from bulletin.core.board.outcome import Marks, RestoredBoard
+from bulletin.core.board.outcome import Marks, OperationBlock, RestoredBoard
+from bulletin.core.board.remembered import block_of, blocks_forgotten
+from bulletin.core.limits import MIB
 from bulletin.core.log.entry import NO_ANCHOR, Anchor, Entry, LogIdentity, intact
 from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
 from bulletin.core.raft.ready import HardState, Restored
@@ -19,8 +22,8 @@ from bulletin.core.store.records import (
     decode_entry,
     decode_founding,
     decode_marks,
-    decode_operation,
-    decode_session,
+    decode_operations,
+    decode_sessions,
     decode_stream,
     hash_in,
     unseal,
@@ -89,11 +92,15 @@ def read_anchor(connection: apsw.Connection) -> Anchor:
     return NO_ANCHOR if body is None else decode_anchor(body)
 
 
+CHECK_BYTES: Final = MIB
+"""Bytes of the log's end that a start holds against their chain at most, beyond what is not applied."""
+
+
 def read_log(connection: apsw.Connection, record: HardRecord, applied: int, check_entries: int) -> LogRead:
     """Read the end of the log and hold it against its chain, its terms and the hard state.
 
     :param applied: everything above it is returned.
-    :param check_entries: so many entries at the end are checked, and all above ``applied``.
+    :param check_entries: so many entries at the end are checked at most, and all above ``applied``.
     :raises Damaged: something is not what was written.
     """
     document = read_document(connection)
@@ -102,7 +109,7 @@ def read_log(connection: apsw.Connection, record: HardRecord, applied: int, chec
     anchor = read_anchor(connection)
     if not anchor.index <= applied <= record.last_index:
         raise Damaged("the applied index, against the log's beginning and end,")
-    checked_from = max(anchor.index + 1, min(record.last_index - check_entries + 1, applied + 1))
+    checked_from = max(anchor.index + 1, _check_from(connection, applied, record.last_index, check_entries))
     applied_hash = read_hash(connection, applied, anchor)
     terms = read_terms(connection, record.last_index, anchor)
     chain = LogCheck(document.identity, checked_from, read_hash(connection, checked_from - 1, anchor))
@@ -128,6 +135,22 @@ def read_log(connection: apsw.Connection, record: HardRecord, applied: int, chec
         checked_from,
         anchor,
     )
+
+
+def _check_from(connection: apsw.Connection, applied: int, last_index: int, check_entries: int) -> int:
+    """Where to begin: at what is not applied at the latest, else at what can be checked in no time."""
+    first, size = applied + 1, 0
+    rows = connection.execute(
+        "SELECT idx, length(body) FROM log WHERE idx BETWEEN ? AND ? ORDER BY idx DESC",
+        (last_index - check_entries + 1, applied),
+    )
+    with closing(rows):
+        for index, length in rows:
+            size += length
+            if size > CHECK_BYTES:
+                break
+            first = index
+    return first
 
 
 class LogCheck:
@@ -236,21 +259,29 @@ def read_board(
     )
     if heads or [stream.number for stream in streams] != list(range(1, len(streams) + 1)):
         raise Damaged("the rows of table streams")
-    operations = tuple(
-        decode_operation(ordinal, body)
-        for ordinal, body in connection.execute(
-            "SELECT ordinal, body FROM operations WHERE ordinal > ? ORDER BY ordinal",
-            (marks.ordinal - window,),
-        )
-    )
-    oldest = max(0, marks.ordinal - window) + 1
-    if [row.ordinal for row in operations] != list(range(oldest, marks.ordinal + 1)):
+    forgotten = blocks_forgotten(marks.ordinal, window)
+    rows: list[Any] = connection.execute(
+        "SELECT number, body FROM operations WHERE number > ? ORDER BY number", (forgotten,)
+    ).fetchall()
+    operations = tuple(decode_operations(number, body) for number, body in rows)
+    if [block.number for block in operations] != list(range(forgotten + 1, block_of(marks.ordinal) + 1)):
         raise Damaged("the rows of table operations")
     sessions = tuple(
-        decode_session(key, body)
+        decode_sessions(key, body)
         for key, body in connection.execute("SELECT key, body FROM sessions ORDER BY key")
     )
     return RestoredBoard(marks, document.users_max, document.channels_max, streams, operations, sessions)
+
+
+def read_last_block(connection: apsw.Connection) -> OperationBlock | None:
+    """The last block of remembered operations, or None: there is none.
+
+    :raises Damaged: it is not what was written.
+    """
+    row: Any = connection.execute(
+        "SELECT number, body FROM operations ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else decode_operations(*row)
 
 
 def restored(

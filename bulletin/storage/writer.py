@@ -47,7 +47,7 @@ from bulletin.storage.repair import keep_founding
 from bulletin.storage.schema import STORE_BATCH
 from bulletin.storage.server_directory import ServerDirectory, is_full
 from bulletin.storage.shelf import SWEEP_ROWS, Incoming, sweep
-from bulletin.storage.tables import read_anchor, read_correspondents
+from bulletin.storage.tables import read_anchor, read_correspondents, read_last_block
 
 T = TypeVar("T")
 
@@ -113,6 +113,7 @@ class Writer:
         self._next_job: Job | None = None
         self._incoming = Incoming(connection, window)
         self._anchor = read_anchor(connection).index
+        self._last_block = read_last_block(connection)
         self._rubbish = self._anchor > 0
         self._has_failed = False
         self._told_to_stop = False
@@ -142,6 +143,7 @@ class Writer:
         self._hard_state.write(record)
         self._record = record
         self._anchor = read_anchor(self._connection).index
+        self._last_block = read_last_block(self._connection)
         self._rubbish = True
         return record
 
@@ -216,6 +218,7 @@ class Writer:
         self._hard_state.write(record)
         self._record = record
         self._anchor = read_anchor(self._connection).index
+        self._last_block = read_last_block(self._connection)
         self._rubbish = self._anchor > 0
         self._incoming = Incoming(self._connection, self._window)
         self._full = False
@@ -256,7 +259,7 @@ class Writer:
         )
 
     def _store_next(self, *, wait: bool) -> bool:
-        batch = Batch(self._window)
+        batch = Batch(self._window, self._last_block)
         while self._next_job is None and (
             not batch.writes or (batch.weight < BATCH_BYTES and not self._queue.empty())
         ):
@@ -318,6 +321,7 @@ class Writer:
         elif batch.marks is not None:
             self._synchronous(full=False)
             self._store(batch.bindings(None, counts))
+        self._last_block = batch.last_block
 
     def _store(self, bindings: tuple[Any, ...]) -> None:
         self._in_room(lambda: self._connection.execute(STORE_BATCH, bindings))

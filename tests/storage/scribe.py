@@ -40,6 +40,8 @@ class Scribe:
         self.commands = {}
         self.clock = board.marks.clock
         self.log = dict(self.unapplied)
+        self.answers = []
+        """(command, first answer) of all operations that were applied, in order."""
 
     def hard_state(self, term, vote=None):
         self.term = term
@@ -80,6 +82,7 @@ class Scribe:
             entry = self.unapplied.pop(index)
             for offset, command in enumerate(self.commands.pop(index, ()), 1):
                 outcomes.append(self.board.apply(position_of(index, offset), entry.term, encode(command)))
+                self.answers.append((command, outcomes[-1].answer))
             self.board.applied_entry(index)
         return self.board.applied(outcomes)
 

@@ -165,7 +165,7 @@ class RefusalTests(Damaged):
             ("incarnations", "member", PEER.hex()),
             ("streams", "number", 2),
             ("heads", "number", 2),
-            ("operations", "ordinal", 30),
+            ("operations", "number", 2),
         ):
             for place in (0, 5, -1):
                 self.flip(table, key, value, place)
@@ -183,9 +183,9 @@ class RefusalTests(Damaged):
             ("log", "idx", 42),
             ("terms", "first", 1),
             ("streams", "number", 1),
-            ("operations", "ordinal", 1),
-            ("operations", "ordinal", 50),
-            ("operations", "ordinal", 82),
+            ("operations", "number", 1),
+            ("operations", "number", 2),
+            ("operations", "number", 3),
         ):
             body = self.body(table, key, value)
             self.change(f"DELETE FROM {table} WHERE {key} = ?", value)
@@ -199,9 +199,9 @@ class RefusalTests(Damaged):
         self.put_aside("table log")
 
     def test_a_row_in_another_s_place(self):
-        first, second = (self.body("operations", "ordinal", ordinal) for ordinal in (3, 4))
-        self.change("UPDATE operations SET body = ? WHERE ordinal = 3", second)
-        self.change("UPDATE operations SET body = ? WHERE ordinal = 4", first)
+        first, second = (self.body("operations", "number", number) for number in (1, 2))
+        self.change("UPDATE operations SET body = ? WHERE number = 1", second)
+        self.change("UPDATE operations SET body = ? WHERE number = 2", first)
         self.put_aside("table operations")
 
 

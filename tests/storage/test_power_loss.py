@@ -11,6 +11,7 @@ from bulletin.core.log.entry import Anchor
 from bulletin.core.raft.ready import Fetch, HardState
 from bulletin.core.store.port import StoreError
 from bulletin.storage.simulated_disk.keeping import everything, nothing, some
+from tests.storage.old_versions import as_version_1
 from tests.storage.scribe import Scribe
 from tests.storage.stores import SimulatedHarness
 
@@ -274,10 +275,7 @@ class OnceInALifeTests(SynchronousTestCase):
         disk.stop()
         mount = disk.disk.mount()
         with apsw.Connection(disk.path("board.sqlite"), vfs=mount.vfs) as connection:
-            connection.execute("DROP TABLE incoming")
-            connection.execute("DELETE FROM state WHERE key IN ('founding', 'anchor')")
-            connection.execute("UPDATE meta SET value = 1 WHERE key = 'compatible'")
-            connection.execute("PRAGMA user_version = 1")
+            as_version_1(connection, scribe, disk.window)
         connection.close()
         disk.disk.forget(disk.path("founding"))
 

@@ -221,7 +221,7 @@ class FailingDiskTests(SynchronousTestCase):
         applied = scribe.apply()
         self.disk.write(persist, applied)
         self.assertFalse(self.disk.write(scribe.persist(body=b""), attrs.evolve(applied)))
-        self.assertIn("ConstraintError", str(self.disk.failures[0]))
+        self.assertIn("there twice", str(self.disk.failures[0]))
         self.disk.stop()
 
     def test_a_callback_that_raises_keeps_no_other_from_being_called(self):

@@ -5,7 +5,7 @@
     payload ──► commands.decode ──► Board.apply ──► Outcome: answer (for whoever waits), post (to be published),
                                     │  │  │                  rows (for the tables)
                seen? expired? ◄─────┘  │  └─────► chain.py: one more hash in the stream's chain
-               sessions.py             └► state.py: names, next seq, last received
+   remembered.py, sessions.py          └► state.py: names, next seq, last received
 
 ``commands`` is what stands in the log, ``outcome`` what comes out, ``history`` which posts a page holds; ``rules``
 says what is a valid name, text or id, and is asked before anything goes into the log.

@@ -28,7 +28,6 @@ from bulletin.core.board.outcome import (
     Answer,
     Applied,
     Marks,
-    OperationRow,
     Outcome,
     Post,
     PostRow,
@@ -37,9 +36,8 @@ from bulletin.core.board.outcome import (
     StreamKind,
     StreamState,
 )
+from bulletin.core.board.remembered import Remembered, SessionId, operation_record
 from bulletin.core.board.sessions import (
-    Remembered,
-    SessionId,
     Sessions,
     content_hash,
     operation_key,
@@ -250,11 +248,10 @@ class Board:
             b"" if post is None else post.chain,
             self._clock,
         )
-        evicted = self._remembered.add(key, content, answer, session)
-        ordinal = self._remembered.ordinal
-        rows.append(OperationRow(ordinal, command.operation, content, answer))
+        row, evicted = self._remembered.add(key, operation_record(content, answer, session))
+        rows.append(row)
         if evicted is not None and (not evicted.user or self.has_user(evicted.user)):
-            rows.extend(self._sessions.evicted(evicted, ordinal))
+            rows.append(self._sessions.evicted(evicted, row.ordinal))
         return Outcome(position, answer, duplicate=False, rows=tuple(rows), post=post)
 
     def _judge(self, command: Command) -> _Verdict:

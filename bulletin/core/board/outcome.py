@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final, Self
 
-from bulletin.core.board.commands import OperationId, Proof
+from bulletin.core.board.commands import Proof
 from bulletin.core.board.value import value
 from bulletin.core.errors import BY_WORD, Refusal
 
@@ -110,35 +110,44 @@ class PostRow:
 
 @value
 class OperationRow:
-    """A remembered operation.
+    """A remembered operation, packed: see :mod:`bulletin.core.board.remembered`.
 
     :param ordinal: 1, 2, 3, … without gaps over all operations of the log that were not repetitions of an id (those
-        write no row); rows at or below the newest ``ordinal - OPERATIONS_REMEMBERED`` go.
-    :param operation: scope, user and id.
-    :param content: 8 bytes: a hash of what was asked, so that an id reused for something else is refused.
+        write no row); those at or below the newest ``ordinal - OPERATIONS_REMEMBERED`` go.
+    :param key: 16 bytes of scope, user and id.
+    :param record: what was asked, hashed, and the first answer.
     """
 
     ordinal: int
-    operation: OperationId
-    content: bytes
-    answer: Answer
+    key: bytes
+    record: bytes
 
 
 @value
-class SessionRow:
-    """The highest evicted number of one session of one user, or (``highest`` None) a session that was forgotten.
+class OperationBlock:
+    """Remembered operations with consecutive ordinals, as they stand in a row of the tables.
 
-    :param used: the ordinal of the operation that made room for itself by the eviction that last touched it: of a
-        user's sessions the least recently touched is forgotten first.  Unique over all rows with a ``highest``.
+    :param number: 1, 2, 3, …; the first one holds the ordinals from 1 on.
+    :param keys: one after the other.
+    :param ends: where each record ends: two bytes, the higher first.
+    :param records: one after the other.
     """
 
+    number: int
+    keys: bytes
+    ends: bytes
+    records: bytes
+
+
+@value
+class SessionsRow:
+    """What is remembered of a user's sessions, packed: see :class:`bulletin.core.board.sessions.Sessions`."""
+
     user: str
-    session: str
-    highest: int | None
-    used: int
+    packed: bytes
 
 
-Row = StreamRow | PostRow | OperationRow | SessionRow
+Row = StreamRow | PostRow | OperationRow | SessionsRow
 
 
 @value
@@ -207,16 +216,16 @@ class RestoredBoard:
     """Everything that the board's state is rebuilt from at a start.
 
     :param streams: in the order of their numbers.
-    :param operations: in the order of their ordinals; older ones than the board remembers do no harm.
-    :param sessions: in any order; none with ``highest`` None.
+    :param operations: in the order of their numbers; older ones than the board remembers do no harm.
+    :param sessions: in any order.
     """
 
     marks: Marks
     users_max: int
     channels_max: int
     streams: tuple[StreamState, ...]
-    operations: tuple[OperationRow, ...]
-    sessions: tuple[SessionRow, ...]
+    operations: tuple[OperationBlock, ...]
+    sessions: tuple[SessionsRow, ...]
 
     @classmethod
     def empty(cls, users_max: int, channels_max: int) -> Self:

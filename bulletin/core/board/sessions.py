@@ -2,7 +2,7 @@
 
 Two tables, both part of the replicated state and both changed by the log alone, never by a clock::
 
-    Remembered   the last 131,072 operations: id -> what was asked (hashed), first answer
+    Remembered   the last 131,072 operations: id -> what was asked (hashed), first answer      (remembered.py)
         │ evicted, oldest first
         ▼
     Sessions     of ids ``SESSION:N``: per user the last 16 sessions, and each one's highest evicted N
@@ -15,39 +15,27 @@ Sessions are kept for registered users, and for the empty name that stands for "
 registered nothing but creations of channels can have taken effect, and those have the same effect when run again; a
 table of names that anybody can make up would have no bound.
 
-Memory, measured on CPython 3.11 with 64 bits: about 280 bytes an operation (so 35 MiB when the window is full, and
-10 MiB more while the dictionary grows), and 750 bytes a user with 16 sessions of 32 digits (1.3 KiB where ids are of
+Memory, measured on CPython 3.11 with 64 bits: 750 bytes a user with 16 sessions of 32 digits (1.3 KiB where ids are of
 the largest size), so at most some 130 MiB for 100,000 users who all use 16 sessions.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgpack
 
 from bulletin.core.board.commands import Command, OperationId, Scope
-from bulletin.core.board.outcome import Answer, OperationRow, SessionRow
-from bulletin.core.board.value import value
+from bulletin.core.board.outcome import SessionsRow
+from bulletin.core.board.remembered import CONTENT_BYTES, KEY_BYTES, SessionId
 from bulletin.core.limits import CLOCK_MAX, SESSIONS_PER_USER
 
-KEY_BYTES: Final = 16
-CONTENT_BYTES: Final = 8
 NUMBER_MAX: Final = CLOCK_MAX
 """The largest N of a ``SESSION:N``: the largest integer that every client's JSON keeps exactly."""
 
 _pack: Final = msgpack.Packer().pack
 _SESSION_ID: Final = re.compile(r"([0-9A-Fa-f]+):(0|[1-9][0-9]{0,15})")
-
-
-@value
-class SessionId:
-    """An id of the form ``SESSION:N``, taken apart."""
-
-    user: str
-    session: str
-    number: int
 
 
 def session_id(operation: OperationId) -> SessionId | None:
@@ -74,115 +62,32 @@ def content_hash(command: Command) -> bytes:
     return hashlib.blake2b(asked, digest_size=CONTENT_BYTES).digest()
 
 
-class Remembered:
-    """The last operations by ordinal, each with its content and its first answer, in one ``bytes`` each.
+def pack_sessions(sessions: Iterable[Sequence[Any]]) -> bytes:
+    """A user's sessions as one value: of too many the least recently touched are forgotten.
 
-    A record is a MessagePack array; that of a plain id is shorter than that of a session's, so that its first byte
-    tells them apart when it is evicted.
+    :param sessions: ``[session, highest, used]`` of each, least recently touched first.
     """
-
-    def __init__(self, window: int, ordinal: int, rows: Iterable[OperationRow]) -> None:
-        """The operations as the tables hold them.
-
-        :param window: operations remembered.
-        :param ordinal: of the last operation.
-        :param rows: in order; what is older than the window is left out.
-        :raises ValueError: one that should be there is missing, or one is there that came after ``ordinal``.
-        """
-        assert window > 0
-        self._window: Final = window
-        self._records: Final[dict[bytes, bytes]] = {}
-        self._ring: Final[list[bytes]] = [b""] * min(window, ordinal)
-        """The key of each remembered operation, at ``(ordinal - 1) % window``.  (Taking the oldest key from the
-        dictionary itself would step over all that were deleted before it, each time.)"""
-        self.ordinal = max(0, ordinal - window)
-        for row in rows:
-            if row.ordinal <= ordinal - window:
-                continue
-            if row.ordinal != self.ordinal + 1 or row.ordinal > ordinal:
-                raise ValueError(f"the remembered operations go from {self.ordinal} to {row.ordinal}, and end at {ordinal}")
-            key = operation_key(row.operation)
-            self._ring[self.ordinal % window] = key
-            self._records[key] = _record(row.content, row.answer, session_id(row.operation))
-            self.ordinal += 1
-        if self.ordinal != ordinal or len(self._records) != len(self._ring):
-            raise ValueError(f"the remembered operations do not end at {ordinal}, or one is there twice")
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def find(self, key: bytes, id_: str) -> tuple[bytes, Answer] | None:
-        """The content and the first answer of the operation with this key, whose id is ``id_``; or None."""
-        record = self._records.get(key)
-        if record is None:
-            return None
-        content, code, field, existing, seq, index, term, chain, clock = msgpack.unpackb(record)[
-            :_PLAIN_FIELDS
-        ]
-        return content, Answer(code, field, id_, existing, seq, index, term, chain, clock)
-
-    def add(self, key: bytes, content: bytes, answer: Answer, session: SessionId | None) -> SessionId | None:
-        """Remember the next operation; what is returned is the session's id that was evicted for it, if it was one."""
-        evicted = None
-        slot = self.ordinal % self._window
-        if len(self._ring) <= slot:
-            self._ring.append(key)
-        else:
-            evicted = _session_of(self._records.pop(self._ring[slot]))
-            self._ring[slot] = key
-        self._records[key] = _record(content, answer, session)
-        self.ordinal += 1
-        return evicted
-
-
-_PLAIN_FIELDS: Final = 9
-_PLAIN: Final = 0x90 + _PLAIN_FIELDS
-"""The first byte of a MessagePack array of so many fields."""
-
-
-def _record(content: bytes, answer: Answer, session: SessionId | None) -> bytes:
-    plain = (
-        content,
-        answer.code,
-        answer.field,
-        answer.existing,
-        answer.seq,
-        answer.index,
-        answer.term,
-        answer.chain,
-        answer.clock,
-    )
-    if session is None:
-        packed: bytes = _pack(plain)
-    else:
-        packed = _pack((*plain, session.user, session.session, session.number))
+    packed: bytes = _pack(list(sessions)[-SESSIONS_PER_USER:])
     return packed
-
-
-def _session_of(record: bytes) -> SessionId | None:
-    return None if record[0] == _PLAIN else SessionId(*msgpack.unpackb(record)[_PLAIN_FIELDS:])
 
 
 class Sessions:
     """Per user the sessions that were evicted from last, and the highest number evicted from each.
 
-    A user's sessions are one packed array of ``[session, highest, used]``, least recently touched first.
+    A user's sessions are one packed array of ``[session, highest, used]``, least recently touched first; ``used`` is the
+    ordinal of the operation that made room for itself by the eviction that last touched it.  That is their row, too.
     """
 
-    def __init__(self, rows: Iterable[SessionRow]) -> None:
+    def __init__(self, rows: Iterable[SessionsRow]) -> None:
         """The sessions as the tables hold them, in any order.
 
-        :raises ValueError: a user has more than :data:`~bulletin.core.limits.SESSIONS_PER_USER`, or one twice.
+        :raises ValueError: a user is there twice.
         """
         self._packed: Final[dict[str, bytes]] = {}
-        for row in sorted(rows, key=lambda row: row.used):
-            sessions = self._of(row.user)
-            known = any(name == row.session for name, _, _ in sessions)
-            if row.highest is None or known or len(sessions) >= SESSIONS_PER_USER:
-                raise ValueError(
-                    "a user has more sessions than are kept, or one that was forgotten or is there twice"
-                )
-            self._packed[row.user] = _pack([*sessions, [row.session, row.highest, row.used]])
+        for row in rows:
+            if row.user in self._packed:
+                raise ValueError("a user's sessions are there twice")
+            self._packed[row.user] = row.packed
 
     def expired(self, session: SessionId) -> bool:
         """Whether an operation that is not remembered may have been evicted: it must not be run."""
@@ -192,8 +97,8 @@ class Sessions:
                 return session.number <= highest
         return False
 
-    def evicted(self, session: SessionId, ordinal: int) -> tuple[SessionRow, ...]:
-        """Note that an operation was evicted to make room for the one of this ordinal; the rows that say so."""
+    def evicted(self, session: SessionId, ordinal: int) -> SessionsRow:
+        """Note that an operation was evicted to make room for the one of this ordinal; the row that says so."""
         sessions = self._of(session.user)
         highest = session.number
         for at, (name, number, _) in enumerate(sessions):
@@ -202,12 +107,8 @@ class Sessions:
                 del sessions[at]
                 break
         sessions.append([session.session, highest, ordinal])
-        rows = [SessionRow(session.user, session.session, highest, ordinal)]
-        if len(sessions) > SESSIONS_PER_USER:
-            name, _, used = sessions.pop(0)
-            rows.insert(0, SessionRow(session.user, name, None, used))
-        self._packed[session.user] = _pack(sessions)
-        return tuple(rows)
+        packed = self._packed[session.user] = pack_sessions(sessions)
+        return SessionsRow(session.user, packed)
 
     def _of(self, user: str) -> list[list[Any]]:
         packed = self._packed.get(user)

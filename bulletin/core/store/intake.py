@@ -13,6 +13,7 @@ import attrs
 from bulletin.core.board.chain import chain_post, chain_start, text_hash
 from bulletin.core.board.commands import Proof
 from bulletin.core.board.outcome import Marks, StreamKind
+from bulletin.core.board.remembered import BLOCK_OPERATIONS
 from bulletin.core.raft.ready import Taken
 from bulletin.core.store.parts import (
     BEGIN,
@@ -215,7 +216,7 @@ class Intake:
     def _missing_chunk(self, manifest: Manifest, marks: Marks) -> int | None:
         present, streams = self._shelf.numbers(), self._shelf.streams()
         for number, chunk in enumerate(manifest.chunks, 1):
-            known = {"streams": streams, "operations": marks.ordinal}.get(chunk.table)
+            known = {"streams": streams, "operations": marks.ordinal // BLOCK_OPERATIONS}.get(chunk.table)
             if number not in present and (known is None or _integer(chunk.last) > known):
                 return number
         return None

@@ -36,9 +36,10 @@ import attrs
 import msgpack
 
 from bulletin.core.board.outcome import Marks
+from bulletin.core.board.remembered import BLOCK_OPERATIONS
 from bulletin.core.codec import unpack
 from bulletin.core.errors import Refusal
-from bulletin.core.limits import FRAME_BYTES_MAX, ITEMS_INTERNAL_MAX, KIB
+from bulletin.core.limits import FRAME_BYTES_MAX, ITEMS_INTERNAL_MAX, KIB, SESSIONS_PER_USER
 from bulletin.core.log.entry import HASH_BYTES
 from bulletin.core.store.records import (
     SEQ_BITS,
@@ -48,8 +49,14 @@ from bulletin.core.store.records import (
 PART_BYTES: Final = 512 * KIB
 """Bytes of rows in a part, about."""
 
-CHUNK_ROWS: Final = 2000
-"""Rows in a chunk; none of them is large."""
+CHUNK_ROWS: Final = {
+    "streams": 2000,
+    "heads": 2000,
+    "correspondents": 2000,
+    "sessions": 2000 // SESSIONS_PER_USER,
+    "operations": 2000 // BLOCK_OPERATIONS,
+}
+"""The tables that come in chunks, in this order, and how many rows of each are in one: none of them is large."""
 
 STREAM_BITS: Final = 22
 """A stream's number, of as many as a board can have."""
@@ -58,9 +65,6 @@ RANGES_MAX: Final = 256
 """Streams in one question."""
 
 NAME_BYTES: Final = 16
-
-CHUNKED: Final = ("streams", "heads", "correspondents", "sessions", "operations")
-"""The tables that come in chunks, in this order."""
 
 _NESTING_MAX: Final = 3
 
@@ -294,7 +298,7 @@ def _marks(values: list[Any], index: int) -> Marks:
 
 def _chunk(item: Any) -> Chunk:
     match item:
-        case [str(table), int() | str() as last, bytes(hash_)] if table in CHUNKED:
+        case [str(table), int() | str() as last, bytes(hash_)] if table in CHUNK_ROWS:
             return Chunk(table, last, hash_)
     raise Refused("a chunk that is none")
 

@@ -20,17 +20,17 @@ from typing import Any, Final, TypeVar
 import msgpack
 
 from bulletin.core.board.chain import chain_start
-from bulletin.core.board.commands import OperationId, Proof, Scope
+from bulletin.core.board.commands import Proof
 from bulletin.core.board.outcome import (
-    Answer,
     Marks,
-    OperationRow,
+    OperationBlock,
     Post,
-    SessionRow,
+    SessionsRow,
     StreamKind,
     StreamRow,
     StreamState,
 )
+from bulletin.core.board.remembered import operations_in
 from bulletin.core.log.entry import HASH_BYTES, Anchor, Entry, EntryKind
 from bulletin.core.log.founding import FoundingDocument
 
@@ -237,58 +237,41 @@ def decode_correspondent(key: str, body: Any) -> int:
     return _read("correspondents", key, body, int)
 
 
-def encode_operation(row: OperationRow) -> bytes:
-    """A row of ``operations``."""
-    answer = row.answer
-    return seal(
-        "operations",
-        row.ordinal,
-        (
-            row.operation.scope,
-            row.operation.user,
-            row.operation.id,
-            row.content,
-            answer.code,
-            answer.field,
-            answer.id,
-            answer.existing,
-            answer.seq,
-            answer.index,
-            answer.term,
-            answer.chain,
-            answer.clock,
-        ),
-    )
+def encode_operations(block: OperationBlock) -> bytes:
+    """A row of ``operations``: a block of remembered ones."""
+    return seal("operations", block.number, (block.keys, block.ends, block.records))
 
 
-def decode_operation(ordinal: int, body: Any) -> OperationRow:
-    """An operation from its row.
+def decode_operations(number: int, body: Any) -> OperationBlock:
+    """A block of remembered operations from its row.
 
     :raises Damaged: the checksum is wrong, or it is none.
     """
 
-    def operation(scope: int, user: str, id_: str, content: bytes, *answer: Any) -> OperationRow:
-        return OperationRow(ordinal, OperationId(Scope(scope), user, id_), content, Answer(*answer))
+    def block(keys: bytes, ends: bytes, records: bytes) -> OperationBlock:
+        read = OperationBlock(number, keys, ends, records)
+        operations_in(read)
+        return read
 
-    return _read("operations", ordinal, body, operation)
-
-
-def session_key(row: SessionRow) -> str:
-    """The key of a session: printable, and different for different pairs."""
-    return f"{len(row.user)}:{row.user}:{row.session}"
+    return _read("operations", number, body, block)
 
 
-def encode_session(row: SessionRow) -> bytes:
-    """A row of ``sessions``."""
-    return seal("sessions", session_key(row), (row.user, row.session, row.highest, row.used))
+def sessions_key(user: str) -> str:
+    """The key of a user's sessions; not empty for the empty name, which stands for "no user"."""
+    return f"@{user}"
 
 
-def decode_session(key: str, body: Any) -> SessionRow:
-    """A session from its row.
+def encode_sessions(row: SessionsRow) -> bytes:
+    """A row of ``sessions``: a user's."""
+    return seal("sessions", sessions_key(row.user), (row.packed,))
+
+
+def decode_sessions(key: str, body: Any) -> SessionsRow:
+    """A user's sessions from their row.
 
     :raises Damaged: the checksum is wrong, or it is none.
     """
-    return _read("sessions", key, body, SessionRow)
+    return _read("sessions", key, body, lambda packed: SessionsRow(key[1:], packed))
 
 
 def encode_marks(marks: Marks) -> bytes:

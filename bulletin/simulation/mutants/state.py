@@ -9,7 +9,7 @@ from bulletin.core.board.board import Board
 from bulletin.core.board.chain import chain_start, verify
 from bulletin.core.board.commands import Stamp
 from bulletin.core.board.outcome import StreamKind
-from bulletin.core.board.sessions import Remembered
+from bulletin.core.board.remembered import Remembered
 from bulletin.core.store import intake
 from bulletin.simulation.mutants.chance import board_tier
 from bulletin.simulation.mutants.desk import Desk, create, publish
@@ -119,8 +119,8 @@ MUTANTS: Final = (
             Patch(
                 Remembered,
                 "add",
-                "slot = self.ordinal % self._window",
-                "slot = self.ordinal % min(self._window, 8)",
+                "if len(self._index) == self._window:",
+                "if len(self._index) == min(self._window, 8):",
             ),
         ),
         "S5|S7|crash",

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from bulletin.core.board.sessions import Remembered
+from bulletin.core.board.remembered import Remembered
 from bulletin.core.raft.ready import HardState, Persist
 from bulletin.core.store.intake import Intake
 from bulletin.core.store.parts import AskPosts, encode_posts
@@ -130,7 +130,7 @@ MUTANTS: Final = (
             Patch(
                 memory_tables,
                 "_sealed",
-                "for ordinal, row in tables.operations.items()",
+                "for number, block in tables.operations.items()",
                 "for ordinal, row in ()",
             ),
         ),
@@ -141,7 +141,7 @@ MUTANTS: Final = (
     Mutant(
         "B4",
         "tables that travel are without the sessions",
-        (Patch(memory_tables, "_sealed", "for key, row in sorted(sessions.items())", "for key, row in ()"),),
+        (Patch(memory_tables, "_sealed", "for user, row in sessions]", "for user, row in ()]"),),
         "S5|S7",
         partial(repeated_at_another, 2, restart=False),
         why="no operation is forgotten in a run: the window is longer",

@@ -8,11 +8,12 @@ from bulletin.core.board.outcome import (
     OperationRow,
     PostRow,
     RestoredBoard,
-    SessionRow,
+    SessionsRow,
     StreamKind,
     StreamRow,
     StreamState,
 )
+from bulletin.core.board.remembered import block_of, blocks_forgotten, pack_operations
 from bulletin.core.log.port import position_of
 
 SALT = bytes(range(16))
@@ -101,12 +102,11 @@ class Tables:
                         self.streams[number], seq=post.seq, chain=post.chain, received=post.received
                     )
                 case OperationRow(ordinal=ordinal):
-                    self.operations[ordinal] = row
-                    self.operations.pop(ordinal - self.kept, None)
-                case SessionRow(user=user, session=session, highest=None):
-                    del self.sessions[user, session]
-                case SessionRow(user=user, session=session):
-                    self.sessions[user, session] = row
+                    number = block_of(ordinal)
+                    (self.operations[number],) = pack_operations(self.operations.get(number), [row])
+                    self.operations.pop(blocks_forgotten(ordinal, self.kept), None)
+                case SessionsRow(user=user):
+                    self.sessions[user] = row
         self.marks = applied.marks
 
     def restored(self):
@@ -114,7 +114,7 @@ class Tables:
             self.empty,
             marks=self.marks,
             streams=tuple(self.streams[number] for number in sorted(self.streams)),
-            operations=tuple(self.operations[ordinal] for ordinal in sorted(self.operations)),
+            operations=tuple(self.operations[number] for number in sorted(self.operations)),
             sessions=tuple(self.sessions.values()),
         )
 

@@ -1,0 +1,99 @@
+"""Whether a server's start, and a post, take the same time however many posts there are: see ``benchmarks/storage.py --posts``."""
+
+import contextlib
+import time
+
+from tests.processes.board import Board
+
+from benchmarks.filled import Filled
+from benchmarks.publish import cpu_seconds
+
+RUNS = 5
+POSTS = 300
+"""Posts whose time is taken in each run."""
+
+
+class Figures:
+    """The least of several runs, for each size: what else the machine does only ever adds."""
+
+    def __init__(self, sizes):
+        self.least = {size: {} for size in sizes}
+
+    def take(self, size, **figures):
+        least = self.least[size]
+        least.update({name: min(value, least.get(name, value)) for name, value in figures.items()})
+
+    def say(self, what, unit, factor):
+        """A line for each figure, with the ratio of each size to the first one."""
+        first, *_ = sizes = list(self.least)
+        for name in self.least[first]:
+            values = [self.least[size][name] for size in sizes]
+            ratios = "".join(f"   × {value / values[0]:.2f}" for value in values[1:])
+            print(
+                f"{what}, {name:6}" + "".join(f"{value * factor:12.2f} {unit}" for value in values) + ratios,
+                flush=True,
+            )
+
+
+@contextlib.contextmanager
+def timed(figures, size, share=1):
+    clock, cpu = time.perf_counter(), time.process_time()
+    yield
+    figures.take(size, clock=(time.perf_counter() - clock) / share, cpu=(time.process_time() - cpu) / share)
+
+
+def run(place, sizes):
+    """Build the databases, and print what depends on their size."""
+    print("posts" + "".join(f"{size:19,}" for size in sizes))
+    for size in sizes:
+        filled = Filled(place / f"{size}" / "server1")
+        filled.fill(size)
+        filled.close()
+    opens(place, sizes)
+    posts(place, sizes)
+    starts(place, sizes)
+
+
+def opens(place, sizes):
+    figures = Figures(sizes)
+    for size in sizes * RUNS:
+        with timed(figures, size):
+            filled = Filled(place / f"{size}" / "server1")
+        filled.close()
+    figures.say("store and board, opened", "ms", 1e3)
+
+
+def posts(place, sizes):
+    """One at a time, each synced, applied and in the tables before the next one."""
+    figures = Figures(sizes)
+    stores = {size: Filled(place / f"{size}" / "server1") for size in sizes}
+    for size in sizes * RUNS:
+        filled = stores[size]
+        filled.fill(filled.posts + POSTS // 10, entry_posts=1)
+        with timed(figures, size, POSTS):
+            for _ in range(POSTS):
+                filled.fill(filled.posts + 1)
+    for filled in stores.values():
+        filled.close()
+    figures.say("a post, stored and applied", "µs", 1e6)
+
+
+def starts(place, sizes):
+    """Whole processes, each on a board of its own, from nothing to "it does its whole work"."""
+    figures = Figures(sizes)
+    boards = {size: Board(place / f"{size}", servers=1) for size in sizes}
+    try:
+        for board in boards.values():
+            for role in board.roles[:-1]:
+                role.start()
+        for size in sizes * RUNS:
+            (server,) = boards[size].servers
+            begun = time.perf_counter()
+            server.start()
+            server.wait_ready()
+            figures.take(size, clock=time.perf_counter() - begun, cpu=cpu_seconds(server.process.pid))
+            server.stop()
+    finally:
+        for board in boards.values():
+            board.destroy()
+    figures.say("a server's process, to ready", "ms", 1e3)
