@@ -18,6 +18,7 @@ import apsw
 from bulletin.core.board.remembered import blocks_forgotten
 from bulletin.core.store.parts import (
     CHUNK_ROWS,
+    CHUNKED,
     NAME_BYTES,
     PART_BYTES,
     AskChunk,
@@ -140,7 +141,7 @@ class Giver:
             term, hash_ = entry.term, entry.hash
         chunks: list[Chunk] = []
         end = 0
-        for table in CHUNK_ROWS:
+        for table in CHUNKED:
             first = blocks_forgotten(marks.ordinal, self._window) if table == "operations" else None
             for rows in _chunks_of(connection, table, first):
                 chunk, data = chunk_of(table, rows)

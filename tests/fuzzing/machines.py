@@ -252,10 +252,8 @@ def intake(data: bytes) -> None:
     disk.written.marks = disk.synced.marks = Marks(0, 0, 0, NO_DIGEST)
     machine = Intake(MemoryShelf(disk))
     pieces = pieces_of(data)
-    chunks = [piece[1:] for piece in pieces if piece[0] % 8 < len(parts.CHUNK_ROWS)]
-    tables = [
-        tuple(parts.CHUNK_ROWS)[piece[0] % 8] for piece in pieces if piece[0] % 8 < len(parts.CHUNK_ROWS)
-    ]
+    chunks = [piece[1:] for piece in pieces if piece[0] % 8 < len(parts.CHUNKED)]
+    tables = [parts.CHUNKED[piece[0] % 8] for piece in pieces if piece[0] % 8 < len(parts.CHUNKED)]
     told = tuple(
         parts.Chunk(table, _last(chunk), hashlib.sha256(chunk).digest())
         for table, chunk in zip(tables, chunks, strict=True)
@@ -263,7 +261,7 @@ def intake(data: bytes) -> None:
     manifest = parts.Manifest(b"n" * 16, 7, 2, b"h" * 32, Marks(7, 9, 3, b"d" * 32), told)
     bodies = [parts.encode_manifest(manifest)]
     bodies += [parts.encode_chunk(manifest.name, number, chunk) for number, chunk in enumerate(chunks, 1)]
-    bodies += [piece[1:] for piece in pieces if piece[0] % 8 >= len(parts.CHUNK_ROWS)]
+    bodies += [piece[1:] for piece in pieces if piece[0] % 8 >= len(parts.CHUNKED)]
     try:
         for body in (None, *bodies, None):
             taken = machine.take(body)

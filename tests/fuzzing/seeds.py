@@ -11,7 +11,9 @@ import msgpack
 from bulletin.core import codec
 from bulletin.core.board import commands
 from bulletin.core.board.history import PageQuery
-from bulletin.core.board.outcome import Answer, Marks, OperationRow, SessionRow, StreamKind, StreamRow
+from bulletin.core.board.outcome import Answer, Marks, OperationRow, SessionsRow, StreamKind, StreamRow
+from bulletin.core.board.remembered import operation_record, pack_operations
+from bulletin.core.board.sessions import pack_sessions
 from bulletin.core.errors import Code, Reason, Refusal
 from bulletin.core.log.batch import encode_batch
 from bulletin.core.log.entry import NO_HASH, EntryKind, LogIdentity, make_entry
@@ -75,7 +77,6 @@ def inputs() -> dict[str, list[bytes]]:
 def _made() -> dict[str, Iterable[bytes]]:
     bodies = [*_requests(), b"", b"{", b"\x80", b"\xef\xbb\xbf {}", b'{"service":"users","data":null}']
     entry = make_entry(NO_HASH, LogIdentity(b"c" * 16), 7, 3, EntryKind.OPERATIONS, b"body")
-    operation = publish("p", "ana", "geral").operation
     answer = Answer("", "", "p", False, 5, 7, 2, b"c" * 32, 9)
     return {
         "msgpack": [codec.pack(VALUE), codec.pack(b"\0" * 20), b"\xd6\xff\0\0\0\1", b"\xdd\xff\xff\xff\xff"],
@@ -134,8 +135,14 @@ def _made() -> dict[str, Iterable[bytes]]:
             _packed(records.encode_post(1, post(seq=2, sent=sent))) for sent in (None, 17, 1.5, "2026")
         ],
         "head_row": [_packed(records.encode_head(1, post()))],
-        "operation_row": [_packed(records.encode_operation(OperationRow(1, operation, b"c" * 8, answer)))],
-        "session_row": [_packed(records.encode_session(SessionRow("ana", "a", 7, 9)))],
+        "operations_row": [
+            _packed(records.encode_operations(block))
+            for block in pack_operations(
+                None,
+                [OperationRow(n, b"%016d" % n, operation_record(b"c" * 8, answer, None)) for n in (1, 2)],
+            )
+        ],
+        "sessions_row": [_packed(records.encode_sessions(SessionsRow("ana", pack_sessions([("a", 7, 9)]))))],
         "founding_row": [_packed(records.encode_founding(DOCUMENT))],
         "line": [
             text.encode()

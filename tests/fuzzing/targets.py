@@ -423,12 +423,14 @@ TARGETS = {
         ),
         Target("head_row", _sealed("heads", 1, lambda body: records.decode_head(1, body)), _DAMAGED),
         Target(
-            "operation_row",
-            _sealed("operations", 1, lambda body: records.decode_operation(1, body)),
+            "operations_row",
+            _sealed("operations", 1, lambda body: records.decode_operations(1, body)),
             _DAMAGED,
         ),
         Target(
-            "session_row", _sealed("sessions", "k", lambda body: records.decode_session("k", body)), _DAMAGED
+            "sessions_row",
+            _sealed("sessions", "@k", lambda body: records.decode_sessions("@k", body)),
+            _DAMAGED,
         ),
         Target("founding_row", _sealed("state", "founding", records.decode_founding), _DAMAGED),
         Target("line", lambda data: understand(_typed(data), Language())),

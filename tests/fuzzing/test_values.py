@@ -85,12 +85,10 @@ class Disks(SynchronousTestCase):
 
     @ANY
     @given(values.OPERATIONS, values.SESSIONS, values.MARKS, values.ANCHORS, values.LOG_ENTRIES)
-    def test_rows(self, operation, session, marks, anchor, entry):
-        self.assertEqual(
-            records.decode_operation(operation.ordinal, records.encode_operation(operation)), operation
-        )
-        key = records.session_key(session)
-        self.assertEqual(records.decode_session(key, records.encode_session(session)), session)
+    def test_rows(self, block, sessions, marks, anchor, entry):
+        self.assertEqual(records.decode_operations(block.number, records.encode_operations(block)), block)
+        key = records.sessions_key(sessions.user)
+        self.assertEqual(records.decode_sessions(key, records.encode_sessions(sessions)), sessions)
         self.assertEqual(records.decode_marks(records.encode_marks(marks)), marks)
         self.assertEqual(records.decode_anchor(records.encode_anchor(anchor)), anchor)
         self.assertEqual(records.decode_entry(entry.index, records.encode_entry(entry)), entry)

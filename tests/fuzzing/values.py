@@ -2,8 +2,10 @@
 
 from hypothesis import strategies as st
 
-from bulletin.core.board.commands import OperationId, Proof, Scope
-from bulletin.core.board.outcome import Answer, Marks, OperationRow, Post, SessionRow, StreamKind
+from bulletin.core.board.commands import Proof
+from bulletin.core.board.outcome import Marks, OperationRow, Post, SessionsRow, StreamKind
+from bulletin.core.board.remembered import pack_operations
+from bulletin.core.board.sessions import pack_sessions
 from bulletin.core.clocks.berkeley import Standing
 from bulletin.core.clocks.corrected import SECONDS_MAX, State
 from bulletin.core.limits import CLOCK_MAX, MEMBERS_MAX, RANK_MAX
@@ -277,14 +279,12 @@ POSTS = st.builds(
     HASHES,
     st.sampled_from(Proof),
 )
-OPERATIONS = st.builds(
-    OperationRow,
-    SEQS,
-    st.builds(OperationId, st.sampled_from(Scope), NAMES, NAMES),
-    st.binary(min_size=8, max_size=8),
-    st.builds(Answer, NAMES, NAMES, NAMES, FLAGS, CLOCKS, NUMBERS, NUMBERS, HASHES, CLOCKS),
+OPERATIONS = st.lists(st.tuples(IDS, BODIES), min_size=1, max_size=32).map(
+    lambda packed: pack_operations(None, [OperationRow(33 + at, *one) for at, one in enumerate(packed)])[0]
 )
-SESSIONS = st.builds(SessionRow, NAMES, NAMES, CLOCKS, SEQS)
+SESSIONS = st.builds(
+    SessionsRow, NAMES | st.just(""), st.lists(st.tuples(NAMES, CLOCKS, SEQS), min_size=1).map(pack_sessions)
+)
 MARKS = st.builds(Marks, NUMBERS, CLOCKS, NUMBERS, HASHES)
 ANCHORS = st.builds(Anchor, NUMBERS, NUMBERS, HASHES)
 LOG_ENTRIES = st.builds(

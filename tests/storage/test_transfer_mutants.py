@@ -12,7 +12,7 @@ from tests.storage import test_transfer
 
 MUTANTS = {
     "the ids that are remembered stay behind": (
-        Patch(Giver, "_copy", "for table in CHUNK_ROWS:", "for table in list(CHUNK_ROWS)[:4]:"),
+        Patch(Giver, "_copy", "for table in CHUNKED:", "for table in CHUNKED[:4]:"),
         "test_all_of_it",
     ),
     "the sessions stay behind": (

@@ -56,7 +56,10 @@ CHUNK_ROWS: Final = {
     "sessions": 2000 // SESSIONS_PER_USER,
     "operations": 2000 // BLOCK_OPERATIONS,
 }
-"""The tables that come in chunks, in this order, and how many rows of each are in one: none of them is large."""
+"""How many rows of a table are in a chunk: none of them is large."""
+
+CHUNKED: Final = tuple(CHUNK_ROWS)
+"""The tables that come in chunks, in this order."""
 
 STREAM_BITS: Final = 22
 """A stream's number, of as many as a board can have."""
@@ -298,7 +301,7 @@ def _marks(values: list[Any], index: int) -> Marks:
 
 def _chunk(item: Any) -> Chunk:
     match item:
-        case [str(table), int() | str() as last, bytes(hash_)] if table in CHUNK_ROWS:
+        case [str(table), int() | str() as last, bytes(hash_)] if table in CHUNKED:
             return Chunk(table, last, hash_)
     raise Refused("a chunk that is none")
 
