@@ -131,7 +131,7 @@ MUTANTS: Final = (
                 memory_tables,
                 "_sealed",
                 "for number, block in tables.operations.items()",
-                "for ordinal, row in ()",
+                "for number, block in ()",
             ),
         ),
         "S5|S7|crash",
