@@ -11,8 +11,8 @@ import argparse
 import sys
 import time
 
-from tests.model.checks import LARGE, MISTAKES, SEED, SHORT, Bounds, explore, follow
-from tests.model.recorder import record
+from tests.model.checks import LARGE, MISTAKES, SHORT, Bounds, explore, follow
+from tests.model.recorder import record, record_eventful
 from tests.model.tlc import Unusable
 
 
@@ -39,9 +39,12 @@ def _mistakes() -> bool:
     return good
 
 
-def _follow(seed: int) -> bool:
+def _follow(seed: int | None = None) -> bool:
     began = time.monotonic()
-    servers, steps = record(seed)
+    if seed is None:
+        seed, servers, steps = record_eventful()
+    else:
+        servers, steps = record(seed)
     followed = follow(servers, steps, timeout=3600.0)
     print(
         f"seed {seed}: {followed} of {len(steps)} steps followed, {time.monotonic() - began:.0f} s",
@@ -72,7 +75,7 @@ def main() -> int:
             verdicts = [_explore(bounds) for bounds in LARGE]
             good = all(verdicts)
         else:
-            verdicts = [_explore(SHORT), _mistakes(), _follow(SEED)]
+            verdicts = [_explore(SHORT), _mistakes(), _follow()]
             good = all(verdicts)
     except Unusable as error:
         print(error)

@@ -44,9 +44,6 @@ SHORT = Bounds(2, 1)
 LARGE = (Bounds(2, 1, late=True), Bounds(2, 2))
 """For the command: minutes."""
 
-SEED = 18
-"""A run with lost writes, conflicting logs and eight leaders."""
-
 
 def explore(bounds: Bounds, changes: dict[str, str] | None = None, timeout: float = 600.0) -> Verdict:
     """Look at all states of three servers, or at as many as it takes to find one that must not be."""

@@ -21,6 +21,9 @@ NOBODY = "nobody"
 STEPS_MAX = 3000
 """What a run did beyond is left out: the beginning of a behaviour is one."""
 
+FIRST = 18
+"""The seed with which the search for an eventful run begins: for long, the first one was."""
+
 _ROLES = {
     Role.FOLLOWER: "follower",
     Role.PRE_CANDIDATE: "follower",
@@ -238,3 +241,28 @@ def record(seed: int) -> tuple[tuple[str, ...], list[Step]]:
     cluster.checkers.append(recorder)
     cluster.run()
     return recorder.servers, recorder.steps[:STEPS_MAX]
+
+
+def eventful(steps: Iterable[Step]) -> bool:
+    """Whether a run has in it what is worth following: several leaders, logs in conflict, and entries lost by a crash."""
+    last: dict[str, int] = {}
+    leaders = conflicts = lost = 0
+    for step in steps:
+        before = last.get(step.server, 0)
+        leaders += step.act == "lead"
+        if step.act in {"accept", "append", "lead"}:
+            conflicts += step.number <= before
+            last[step.server] = step.number
+        if step.state is not None:
+            lost += step.act == "restart" and step.state[3] < before
+            last[step.server] = step.state[3]
+    return leaders >= 3 and conflicts > 0 and lost > 0
+
+
+def record_eventful(first: int = FIRST, seeds: int = 100) -> tuple[int, tuple[str, ...], list[Step]]:
+    """The first of so many runs that is :func:`eventful`, with its seed."""
+    for seed in range(first, first + seeds):
+        servers, steps = record(seed)
+        if eventful(steps):
+            return seed, servers, steps
+    raise AssertionError(f"of {seeds} runs none is worth following: the faults have become too tame")
