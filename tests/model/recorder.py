@@ -7,6 +7,7 @@ The founding entry and its term are the specification's empty log and term 0, so
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import attrs
 
@@ -259,6 +260,7 @@ def eventful(steps: Iterable[Step]) -> bool:
     return leaders >= 3 and conflicts > 0 and lost > 0
 
 
+@cache
 def record_eventful(first: int = FIRST, seeds: int = 100) -> tuple[int, tuple[str, ...], list[Step]]:
     """The first of so many runs that is :func:`eventful`, with its seed."""
     for seed in range(first, first + seeds):

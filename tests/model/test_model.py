@@ -40,10 +40,9 @@ for _number, _mistake in enumerate(MISTAKES):
 class TraceTests(ModelCase):
     """A run of the simulation, as it was, and with one thing changed."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        _, cls.servers, cls.steps = record_eventful()
+    def setUp(self):
+        super().setUp()
+        _, self.servers, self.steps = record_eventful()
 
     def rejected_at(self, steps, index):
         """The specification follows up to the step at ``index``, and not that one."""
