@@ -16,7 +16,7 @@ from bulletin.torture.board import Board, NotReadyError
 from bulletin.torture.faults import KINDS
 from bulletin.torture.faults.clocks import DRIFTS, OFFSETS, set_option
 from bulletin.torture.faults.fault import Scene, copy_directory
-from bulletin.torture.load import Load, LoadError, whole_history
+from bulletin.torture.load import JOIN_SECONDS, Load, LoadError, whole_history
 from bulletin.torture.network import Network
 from bulletin.torture.pulse import Pulse
 from bulletin.torture.record import UNANSWERED, Failure, Record
@@ -251,6 +251,9 @@ class Campaign:
         """End whatever runs, whatever state it is in."""
         self.watch.stop.set()
         self.pulse.stop.set()
+        for thread in (self.watch, self.pulse):
+            if thread.is_alive():
+                thread.join(JOIN_SECONDS)
         if self.load is not None:
             self.load.close()
             self.load.record.write(self.plan.folder)

@@ -150,7 +150,7 @@ def _run(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         outcome = campaign.run()
-        if outcome.broken:
+        if outcome.broken or options.keep is not None:
             campaign.keep()
     except KeyboardInterrupt:
         print("torture: interrupted.", file=sys.stderr)

@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from random import Random
 from typing import Final
 
 import zmq
@@ -19,6 +20,12 @@ from bulletin.torture.record import Record
 CALL_SECONDS: Final = 5.0
 """How long one page may take; the reader then asks again."""
 
+VISIT_SECONDS: Final = (3.0, 20.0)
+"""How long a restless one stays, from and to."""
+
+AWAY_SECONDS: Final = (0.0, 3.0)
+"""How long it is away."""
+
 BATCH_MAX: Final = 500
 """Publications that are taken in at once."""
 
@@ -27,6 +34,7 @@ class Follower(threading.Thread):
     """Follows streams from their first posts.
 
     :param endpoints: the broker's and the proxy's, for clients.
+    :param restless: whether it goes away now and then, and comes back with nothing but the numbers of the last posts.
     """
 
     def __init__(
@@ -36,6 +44,8 @@ class Follower(threading.Thread):
         endpoints: tuple[str, str],
         name: str,
         streams: tuple[Stream, ...],
+        *,
+        restless: bool = False,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.stop = threading.Event()
@@ -44,9 +54,18 @@ class Follower(threading.Thread):
         self._record = record
         self._shown = record.shown[name]
         self._streams = streams
-        self._broker = patient_socket(context, zmq.DEALER, endpoints[0])
-        self._proxy = patient_socket(context, zmq.SUB, endpoints[1])
-        for topic in (HEADS_TOPIC, *(topic_of(stream.name) for stream in streams)):
+        self._context = context
+        self._endpoints = endpoints
+        self._restless = restless
+        self._rng = Random(name)
+        self.visits = 0
+        """How often it has come."""
+        self._connect()
+
+    def _connect(self) -> None:
+        self._broker = patient_socket(self._context, zmq.DEALER, self._endpoints[0])
+        self._proxy = patient_socket(self._context, zmq.SUB, self._endpoints[1])
+        for topic in (HEADS_TOPIC, *(topic_of(stream.name) for stream in self._streams)):
             self._proxy.subscribe(topic)
         self._exchange = Exchange(secrets.token_hex(8), 1, CALL_SECONDS, self._send)
 
@@ -57,23 +76,34 @@ class Follower(threading.Thread):
     def run(self) -> None:
         """Follow until told to stop."""
         try:
-            self._follow()
+            while not self.stop.is_set():
+                self._visit()
         except BaseException as error:
             self._record.crashes.append(f"{self.name}: {error!r}")
             raise
+
+    def _visit(self) -> None:
+        """Follow from where it was; until told to stop, or until it has enough for a while."""
+        if self.visits:
+            self.stop.wait(self._rng.uniform(*AWAY_SECONDS))
+            self._connect()
+        self.visits += 1
+        try:
+            self._follow(time.monotonic() + self._rng.uniform(*VISIT_SECONDS))
         finally:
             self._broker.close()
             self._proxy.close()
 
-    def _follow(self) -> None:
+    def _follow(self, until: float) -> None:
         exchange = self._exchange
         exchange.heard = self._heard
         for stream in self._streams:
-            exchange.follow(stream, now(), since=0)
+            shown = self._shown[stream.name]
+            exchange.follow(stream, now(), since=shown[-1][0] if shown else 0)
         poller = zmq.Poller()
         poller.register(self._broker, zmq.POLLIN)
         poller.register(self._proxy, zmq.POLLIN)
-        while not self.stop.is_set():
+        while not self.stop.is_set() and not (self._restless and time.monotonic() > until):
             ready = dict(poller.poll(int(TICK_SECONDS * 1000)))
             if self._broker in ready:
                 exchange.received(0, self._broker.recv_multipart()[-1:], now())
@@ -82,7 +112,7 @@ class Follower(threading.Thread):
             exchange.tick(now())
             exchange.turn(now())
         if exchange.reader is not None:
-            self.healed = exchange.reader.counters.healed
+            self.healed += exchange.reader.counters.healed
 
     def _take_in(self) -> None:
         for _ in range(BATCH_MAX):

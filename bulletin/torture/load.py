@@ -148,7 +148,7 @@ class Load:
 
     :param writers: how many; their inboxes are followed and read as the channels are.
     :param readers: of the history.
-    :param followers: of publications, by the reader that ships.
+    :param followers: of publications, by the reader that ships; every second one comes and goes.
     :param resend_after: seconds after which every second client sends again what was not answered; None: nobody does.
     :param patience: seconds that writers wait for an answer.
     :param rate: posts a second of each writer, about.
@@ -202,6 +202,7 @@ class Load:
                 (board.broker_endpoint, board.proxy_endpoint),
                 f"f{number}",
                 self.streams,
+                restless=number % 2 == 1,
             )
             for number in range(followers)
         ]
