@@ -14,7 +14,7 @@ from bulletin.torture import shelves
 from bulletin.torture.abilities import Abilities, compile_library, mount
 from bulletin.torture.board import Board, NotReadyError
 from bulletin.torture.faults import KINDS
-from bulletin.torture.faults.clocks import DRIFTS, OFFSETS, set_option
+from bulletin.torture.faults.changes import DRIFTS, OFFSETS, set_option
 from bulletin.torture.faults.fault import Scene, copy_directory
 from bulletin.torture.load import JOIN_SECONDS, Load, LoadError, whole_history
 from bulletin.torture.network import Network

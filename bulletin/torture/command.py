@@ -15,11 +15,10 @@ from typing import Final, NoReturn
 from bulletin.torture import abilities
 from bulletin.torture.campaign import Campaign, Outcome, Plan
 from bulletin.torture.faults import KINDS
+from bulletin.torture.faults.changes import SERVERS_MAX
 from bulletin.torture.faults.fault import Conditions
 
 SECONDS: Final = 120.0
-SERVERS_MAX: Final = 7
-
 SHOWN_MAX: Final = 20
 """Broken promises that are told at the end; all are in the campaign's log."""
 

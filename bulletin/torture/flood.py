@@ -56,7 +56,10 @@ def targets(board: Board) -> list[Target]:
         at("proxy", PUBLISHERS, 2),
         at("proxy", SUBSCRIBERS, 3),
         at("reference", "requests", 5),
-        *(at(server.name, "peers", 5 + n) for n, server in enumerate(board.servers, 1)),
+        *(
+            Target(server.name, "peers", server.command[server.command.index("--listen") + 1])
+            for server in board.servers
+        ),
     ]
     return found + [Target(role.name, HTTP, f"tcp://{role.address}:{role.http_port}") for role in board.roles]
 

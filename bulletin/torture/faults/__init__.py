@@ -5,7 +5,7 @@
 ``links.py``       links between hosts cut in one direction or both, or slow and lossy
 ``disks.py``       disks that hang, fail, are full
 ``damage.py``      files torn, flipped, of an earlier time, of another server, gone
-``clocks.py``      clocks that are wrong
+``changes.py``     roles that come back with another clock, at another address, without a memory
 ``strangers.py``   subscribers that do not read, floods
 ``probe.py``       what the board answers where it cannot do everything
 =================  =====================================================================================================
@@ -18,7 +18,7 @@ those whose clients may see errors.
 
 from typing import Final
 
-from bulletin.torture.faults import clocks, damage, disks, links, processes, strangers
+from bulletin.torture.faults import changes, damage, disks, links, processes, strangers
 from bulletin.torture.faults.fault import Fault
 
 KINDS: Final[dict[str, type[Fault]]] = {
@@ -48,7 +48,9 @@ KINDS: Final[dict[str, type[Fault]]] = {
         damage.Rollback,
         damage.Swap,
         damage.Loss,
-        clocks.Clock,
+        changes.Clock,
+        changes.Move,
+        changes.Forget,
         strangers.SlowReader,
         strangers.Flood,
     )
