@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from twisted.internet.interfaces import IReactorTime
 from twisted.protocols.policies import WrappingFactory
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -17,6 +18,9 @@ BODY_BYTES_MAX: Final = 4096
 
 CONNECTIONS_MAX: Final = 64
 """Connections at a time; further ones are closed at once."""
+
+METRICS_SHARE: Final = 0.1
+"""Of a role's time so much goes at most into writing its metrics down: who asks more often gets those of the moment before."""
 
 IDLE_SECONDS: Final = 15
 """A connection that says nothing, or has not finished its request, is closed after this."""
@@ -39,14 +43,28 @@ class _BoundedRequest(Request):
             channel.transport.abortConnection()
 
 
+class _OneRequest(HTTPChannel):
+    """A connection of one request: whoever sends a thousand at once would have them answered in one turn of the reactor."""
+
+    def checkPersistence(self, request: Any, _version: bytes) -> bool:  # noqa: N802 - Twisted's name
+        """Never."""
+        request.responseHeaders.setRawHeaders(b"connection", [b"close"])
+        return False
+
+
 class _Pages(Resource):
     """The three pages, and the answer to whatever else is asked for."""
 
-    def __init__(self, health: Callable[[], Health], registry: CollectorRegistry) -> None:
+    def __init__(
+        self, health: Callable[[], Health], registry: CollectorRegistry, seconds: Callable[[], float]
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         self.isLeaf = True
         self._health = health
         self._registry = registry
+        self._seconds = seconds
+        self._metrics = b""
+        self._fresh_from = self._fresh_until = float("-inf")
 
     def render(self, request: Any) -> bytes:
         """One page; nothing of what the client sent is repeated."""
@@ -62,10 +80,19 @@ class _Pages(Resource):
                 health = self._health()
                 return _line(request, 200 if health.ready else 503, health.reason)
             case b"/metrics":
-                body = generate_latest(self._registry)
+                body = self._latest()
                 request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
                 return body
         return _line(request, 404, "There are only /healthz, /readyz and /metrics.")
+
+    def _latest(self) -> bytes:
+        """The metrics: they take milliseconds to be written down, in the thread that does all else."""
+        begun = self._seconds()
+        if not self._fresh_from <= begun < self._fresh_until:
+            self._metrics = generate_latest(self._registry)
+            ended = self._seconds()
+            self._fresh_from, self._fresh_until = begun, ended + (ended - begun) * (1 / METRICS_SHARE - 1)
+        return self._metrics
 
 
 def _line(request: Any, status: int, text: str) -> bytes:
@@ -77,6 +104,7 @@ class _QuietSite(Site):
     """A site without a log line for each request."""
 
     noisy = False
+    protocol: Any = _OneRequest
 
     def log(self, request: Any) -> None:
         """Nothing: scrapes come every few seconds."""
@@ -95,17 +123,17 @@ class _BoundedFactory(WrappingFactory):
 
 
 def make_site(
-    health: Callable[[], Health], registry: CollectorRegistry, reactor: IReactorTime | None = None
+    health: Callable[[], Health], registry: CollectorRegistry, reactor: IReactorTime
 ) -> WrappingFactory:
     """The factory of a role's web page.
 
     :param health: called for each ``/readyz``.
     :param registry: see `bulletin.web.metrics.make_registry`.
-    :param reactor: in place of the global one, in tests.
+    :param reactor: for timeouts.
     """
     make: Any = _QuietSite
     site = make(
-        _Pages(health, registry),
+        _Pages(health, registry, reactor.seconds),
         requestFactory=_BoundedRequest,
         parsePOSTFormSubmission=False,
         timeout=IDLE_SECONDS,

@@ -62,6 +62,37 @@ class Site(SynchronousTestCase):
         self.assertIn('bulletin_waiting{queue="clients"} 2.0\n', body)
         self.assertIn("process_resident_memory_bytes", body)
 
+    def test_metrics_that_take_long_are_those_of_a_moment_ago(self):
+        """Else who asks all the time would have the role do nothing else."""
+        written = []
+
+        def samples():
+            written.append(self.clock.seconds())
+            self.clock.advance(0.02)
+            return ()
+
+        self.site = make_site(lambda: self.health, make_registry(samples), self.clock)
+        first = self.ask("/metrics")[2]
+        for _ in range(20):
+            self.assertEqual(self.ask("/metrics")[2], first)
+        self.clock.advance(0.17)
+        self.ask("/metrics")
+        self.assertEqual(len(written), 1)
+        self.clock.advance(0.02)
+        self.ask("/metrics")
+        self.assertEqual(len(written), 2)
+        self.clock.rightNow -= 3600.0  # somebody set it
+        self.ask("/metrics")
+        self.assertEqual(len(written), 3)
+
+    def test_one_connection_is_one_request(self):
+        """A thousand of them in one packet would all be answered before anything else is done."""
+        protocol, transport = self.connect()
+        protocol.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+        self.assertEqual(transport.value().count(b"HTTP/1.1 200"), 1)
+        self.assertIn(b"\r\nConnection: close\r\n", transport.value())
+        self.assertTrue(transport.disconnecting)
+
     def test_a_query_is_ignored(self):
         self.assertEqual(self.ask("/healthz?x=1")[0], 200)
 

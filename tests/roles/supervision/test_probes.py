@@ -55,6 +55,7 @@ class ProbeTests(TestCase):
         site = make_site(
             lambda: Health(ready=ready),
             make_registry(lambda: [gauge("log_role", "x", leading, role="leader")]),
+            reactor,
         )
         page = reactor.listenTCP(0, site, interface="127.0.0.1")
         self.addCleanup(page.stopListening)
@@ -102,7 +103,7 @@ class ProbeTests(TestCase):
 
     async def test_nobody_there_fails(self):
         page = reactor.listenTCP(
-            0, make_site(lambda: Health(True), make_registry(list)), interface="127.0.0.1"
+            0, make_site(lambda: Health(True), make_registry(list), reactor), interface="127.0.0.1"
         )
         port = page.getHost().port
         await page.stopListening()
