@@ -7,6 +7,7 @@ import attrs
 
 from bulletin.simulation.board.faults import Faults
 from bulletin.simulation.board.options import KINDS as BOARD_KINDS, Options
+from bulletin.torture.sqlite.spoiling import spoil
 
 if TYPE_CHECKING:
     from bulletin.torture.sqlite.server import SqliteServer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 LEFT_OUT: Final = ("full_disk", "lost_tail", "lost_file", "torn_slot", "rolled_back", "wiped", "copied")
 """They strike the memory store's disk alone."""
 
-DISK: Final = ("power_within", "power_within_all", "short_disk", "spoilt_copy")
+DISK: Final = ("power_within", "power_within_all", "short_disk", "spoilt_copy", "spoilt_disk")
 KINDS: Final = (*(kind for kind in BOARD_KINDS if kind not in LEFT_OUT), *DISK)
 
 
@@ -57,6 +58,18 @@ class SqliteFaults(Faults):
         files = self._victim().disk.files
         files.capacity = files.used + self._rng.choice((0, 3_000, 30_000, 200_000))
         self._ending(lambda: setattr(files, "capacity", None), longest=4.0)
+
+    def _spoilt_disk(self) -> None:
+        """A server's disk is spoilt: of so few at a time that the others make a majority that has everything."""
+        victim, servers = self._victim(), self._world.sqlite_servers
+        spoilt = sum(server.damaged or server.twins.spoilt for server in servers if server is not victim)
+        if spoilt >= (len(servers) - 1) // 2 or victim.disk.files.used == 0:
+            return
+        victim.lose_power()
+        what = spoil(victim.disk.files, self._rng)
+        victim.twins.spoilt = True
+        self._world.step(victim.name, what)
+        self._start_later(victim)
 
     def _spoilt_copy(self) -> None:
         """A copy of a server's disk is spoilt: what a store reads from it is right, or the damage is noticed."""

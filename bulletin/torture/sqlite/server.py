@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 
+from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import CallFromThread, Failed, Store, StoreError
 from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.server import Server
-from bulletin.storage.server_directory import DATABASE
+from bulletin.simulation.memory_tables import MemoryTables
+from bulletin.storage.server_directory import DAMAGED, DATABASE
 from bulletin.storage.sqlite_store import SqliteStore
 from bulletin.storage.tables import read_hard
 from bulletin.torture.sqlite.disk import DIRECTORY, SqliteDisk
+from bulletin.torture.sqlite.loading import load
+from bulletin.torture.sqlite.look import HARMLESS, READING, SCRUBBING
 from bulletin.torture.sqlite.twin import Shelf, Twins, TwinStore
 
 if TYPE_CHECKING:
@@ -49,13 +53,26 @@ class SqliteServer(Server):
             tuning=self.disk.tuning,
             machine=self.disk.begin(),
         )
-        return TwinStore(self._sqlite, self.twins, self._look, self._named)
+        return TwinStore(self._sqlite, self.twins, self, self._named)
 
-    def _look(self) -> Shelf:
+    def _connect(self) -> apsw.Connection:
+        """Another connection to the database that was opened."""
         mounted = self.disk.files.mounted
         assert mounted is not None
         path = str(DIRECTORY / DATABASE)
-        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=mounted.vfs)
+        return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=mounted.vfs)
+
+    def load(self) -> tuple[MemoryTables, HardRecord]:
+        """See :class:`bulletin.torture.sqlite.twin.Database`."""
+        connection = self._connect()
+        try:
+            return load(connection), read_hard(connection)
+        finally:
+            connection.close()
+
+    def shelf(self) -> Shelf:
+        """See :class:`bulletin.torture.sqlite.twin.Database`."""
+        connection = self._connect()
         try:
             rows: list[Any] = connection.execute("SELECT number, body FROM incoming").fetchall()
             record = read_hard(connection)
@@ -91,14 +108,40 @@ class SqliteServer(Server):
         super().stop(sentence)
         if lost_power:
             self._power_failed()
+        elif self.twins.spoilt:  # whoever watches over it starts it again
+            self.world.note("spoilt_server_stopped")
+            self.world.time.after(1.0, self._start_again)
+
+    def _start_again(self) -> None:
+        if not self.running and self.twins.spoilt and self.stopped is not None:
+            self.start()
 
     def _power_failed(self) -> None:
         self.twins.power_failed = True
         self.world.note("power_failed_within")
         self.world.faults.start_later(self)
 
-    def heal(self) -> None:
+    @property
+    def may_stop(self) -> bool:
         """See :class:`Server`."""
+        return super().may_stop or self.twins.spoilt
+
+    def begin(self) -> None:
+        """See :class:`Server`."""
+        was_spoilt = self.twins.spoilt
+        super().begin()
+        if was_spoilt and self.running and self.twins.memory.record.trusted_from:
+            self.disk.amnesias += 1  # how much it has lost, the server itself need not know
+            self.world.note("spoilt_server_goes_on")
+
+    def heal(self) -> None:
+        """See :class:`Server`; somebody has a spoilt disk scrubbed, so that what is wrong is noticed now."""
+        if self.twins.spoilt:
+            self.kill()
+            how = self.world.damage.how_noticed(self)
+            if how in (READING, SCRUBBING):
+                self.disk.files.put(str(DIRECTORY / DAMAGED), b"it was scrubbed")
+            self.twins.spoilt = how != HARMLESS
         self.disk.heal()
         super().heal()
 

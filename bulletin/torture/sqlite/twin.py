@@ -11,7 +11,7 @@ out by trying; if there is none, a promise is broken.
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import attrs
 
@@ -20,9 +20,12 @@ from bulletin.core.board.outcome import Applied, RestoredBoard
 from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch, Persist, Restored, Taken
+from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import Opened, StoreError
+from bulletin.core.store.records import Damaged
 from bulletin.simulation.board.disk import SimulatedDisk
 from bulletin.simulation.memory_store import MemoryStore
+from bulletin.simulation.memory_tables import MemoryTables
 from bulletin.simulation.steps import in_words
 from bulletin.simulation.violation import Violation
 from bulletin.storage.sqlite_store import SqliteStore
@@ -51,6 +54,19 @@ class Shelf:
     incarnation: int
 
 
+class Database(Protocol):
+    """What was opened."""
+
+    def shelf(self) -> Shelf:
+        """See there."""
+
+    def load(self) -> tuple[MemoryTables, HardRecord]:
+        """All of it.
+
+        :raises Damaged: something of it is damaged.
+        """
+
+
 class Twins:
     """One server's two disks, beyond the life of a process.
 
@@ -65,22 +81,23 @@ class Twins:
         """Whether it did since the last start, so that what was done and not synced may be gone."""
         self.adopted = 0
         """How often something under way was found to be on the disk after a crash."""
+        self.spoilt = False
+        """Whether SQLite's files are damaged, or may be."""
 
-    def adopt(self, opened: Opened, shelf: Shelf) -> MemoryStore:
+    def adopt(self, opened: Opened, database: Database) -> MemoryStore:
         """Have the memory store's disk hold what was found on SQLite's, and open it.
 
         :raises Violation: what was found is not what was acknowledged, and a beginning of what was under way.
+        :raises StoreError: the disk is spoilt, and more is wrong with it than that something is gone.
         """
+        shelf = database.shelf()
         for number, disk in enumerate(self._beginnings()):
             if _opens_as(disk, opened, shelf):
                 self.adopted += number > 0
-                self._become(disk)
-                self.under_way.clear()
-                self.power_failed = False
-                store = _store_on(self.memory)
-                store.open()
-                return store
+                return self._go_on(disk)
         found = opened.restored
+        if self.spoilt and found is not None and found.trusted_from is not None:
+            return self._go_on(_loaded(opened, database))
         what = (
             "an empty disk" if found is None else f"entries up to {found.last_index}, {found.applied} applied"
         )
@@ -109,10 +126,16 @@ class Twins:
                 pass
             yield _copy(disk, len(disk.unsynced))
 
-    def _become(self, disk: SimulatedDisk) -> None:
+    def _go_on(self, disk: SimulatedDisk) -> MemoryStore:
+        """From what a disk has."""
         memory = self.memory
         memory.back_to(disk.written, disk.record)
-        memory.file, memory.in_use = disk.record, False
+        memory.file = disk.record
+        self.under_way.clear()
+        self.power_failed = False
+        store = _store_on(memory)
+        store.open()
+        return store
 
 
 def _copy(disk: SimulatedDisk, unsynced: int) -> SimulatedDisk:
@@ -156,6 +179,19 @@ def _opens_as(disk: SimulatedDisk, opened: Opened, shelf: Shelf) -> bool:
     return attrs.evolve(other, restored=_plain(other.restored), learnt={}) == plain
 
 
+def _loaded(opened: Opened, database: Database) -> SimulatedDisk:
+    """What a start found on a disk that has lost something: it says so, and all that is left is as it was said to be."""
+    try:
+        tables, record = database.load()
+    except Damaged as error:
+        raise StoreError(f"More of the disk is damaged than its start has found: {error}.") from error
+    disk = SimulatedDisk(record.member)
+    disk.back_to(tables, record)
+    if not _opens_as(disk, opened, database.shelf()):
+        raise Violation(TWINS, "a start of a spoilt disk found what is not in its tables")
+    return disk
+
+
 def _plain(found: T) -> T:
     """What was found, without entries that are applied: how many of those a start brings is the store's affair."""
     if not isinstance(found, Restored):
@@ -168,7 +204,7 @@ class TwinStore:
 
     :param sqlite: what ships.
     :param twins: the disks.
-    :param look: what SQLite's has of another server's tables.
+    :param database: what SQLite has opened.
     :param named: called with the member id that a start of an empty server found.
     """
 
@@ -176,12 +212,12 @@ class TwinStore:
         self,
         sqlite: SqliteStore,
         twins: Twins,
-        look: Callable[[], Shelf],
+        database: Database,
         named: Callable[[bytes], None],
     ) -> None:
         self._sqlite: Final = sqlite
         self._twins: Final = twins
-        self._look: Final = look
+        self._database: Final = database
         self._named: Final = named
         self._memory: MemoryStore | None = None
 
@@ -193,9 +229,10 @@ class TwinStore:
     def open(self) -> Opened:
         """See :meth:`bulletin.core.store.port.Store.open`."""
         opened = self._sqlite.open()
-        if opened.restored is not None and opened.restored.trusted_from is not None:
+        lost = opened.restored is not None and opened.restored.trusted_from is not None
+        if lost and not (self._twins.spoilt or self._twins.memory.record.trusted_from):
             raise Violation(TWINS, f"SQLite holds its disk to be damaged: {opened.notes}")
-        self._memory = self._twins.adopt(opened, self._look())
+        self._memory = self._twins.adopt(opened, self._database)
         if opened.restored is None:
             self._named(opened.member)
         return opened
@@ -241,7 +278,7 @@ class TwinStore:
         def resumed(restored: Restored | None, board: RestoredBoard | None) -> None:
             if restored is not None:
                 opened = Opened(self._twins.memory.record.member, restored, board)
-                self._memory = self._twins.adopt(opened, self._look())
+                self._memory = self._twins.adopt(opened, self._database)
             done(restored, board)
 
         self._sqlite.resume(resumed)
@@ -249,9 +286,11 @@ class TwinStore:
     def distrust(self, why: str) -> None:
         """See :meth:`bulletin.core.store.port.Store.distrust`.
 
-        :raises Violation: there is no reason for it here.
+        :raises Violation: the disk is not spoilt, and there is no reason for it.
         """
-        raise Violation(TWINS, f"the others hold its tables to be wrong: {why}")
+        if not self._twins.spoilt:
+            raise Violation(TWINS, f"the others hold its tables to be wrong: {why}")
+        self._sqlite.distrust(why)
 
     # What only reads
 

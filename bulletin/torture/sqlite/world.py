@@ -46,6 +46,8 @@ SOMETIMES: Final = (
     "damage_said",
     "damage_found_by_reading",
     "damage_harmless",
+    "spoilt_server_stopped",
+    "spoilt_server_goes_on",
 )
 """What a campaign of some hundred seeds must have come by."""
 

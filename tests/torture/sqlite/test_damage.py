@@ -9,18 +9,9 @@ from bulletin.core.store import records
 from bulletin.simulation.violation import Violation
 from bulletin.storage.simulated_disk.disk import SimulatedDisk
 from bulletin.storage.simulated_disk.keeping import everything
-from bulletin.torture.sqlite.damage import (
-    DAMAGE,
-    HARMLESS,
-    READING,
-    REFUSED,
-    SAID,
-    Damage,
-    Found,
-    Look,
-    differing,
-    spoil,
-)
+from bulletin.torture.sqlite.damage import DAMAGE, Damage, differing
+from bulletin.torture.sqlite.look import HARMLESS, READING, REFUSED, SAID, Found, Look
+from bulletin.torture.sqlite.spoiling import spoil
 from tests.storage.stores import SimulatedHarness
 
 

@@ -43,6 +43,12 @@ class SeedTests(SynchronousTestCase):
         self.assertGreater(len(came), 2)
         self.assertGreater(sum(came), 20)
 
+    def test_spoilt_disks_of_servers_that_run(self):
+        options = attrs.evolve(OPTIONS, faults=(("spoilt_disk", 0.3), ("kill", 0.7)), seconds=2.0)
+        world = self.run_world(6, options)
+        self.assertGreater(world.counts["spoilt_disk"], 2)
+        self.assertGreater(world.counts["spoilt_server_goes_on"], 0)
+
     def test_one_seed_is_one_run(self):
         options = attrs.evolve(OPTIONS, seconds=0.7)
         first, second = (self.run_world(4, options, trace=True) for _ in range(2))

@@ -1,0 +1,59 @@
+"""A memory store's tables, as a database has them: for disks that have lost something, where no history gives what is left."""
+
+from typing import Any, Final
+
+import apsw
+
+from bulletin.core.board.outcome import StreamRow
+from bulletin.core.limits import OPERATIONS_REMEMBERED
+from bulletin.core.store.records import (
+    SEQ_BITS,
+    decode_entry,
+    decode_operation,
+    decode_post,
+    decode_session,
+    decode_stream,
+)
+from bulletin.simulation.memory_tables import MemoryTables
+from bulletin.storage.tables import read_anchor, read_document, read_incarnations, read_marks
+
+_SEQ_MASK: Final = (1 << SEQ_BITS) - 1
+
+
+def load(connection: apsw.Connection) -> MemoryTables:
+    """All that is in a database, but its hard state.
+
+    :raises Damaged: something of it is damaged.
+    """
+
+    def rows(statement: str) -> list[Any]:
+        return connection.execute(statement).fetchall()
+
+    tables = MemoryTables(OPERATIONS_REMEMBERED)
+    tables.document = read_document(connection)
+    tables.anchor, tables.marks = read_anchor(connection), read_marks(connection)
+    tables.incarnations = dict(read_incarnations(connection))
+    log = rows("SELECT idx, body FROM log ORDER BY idx")
+    tables.log = [decode_entry(index, body) for index, body in log if index > tables.anchor.index]
+    heads = {}
+    for number, body, head in rows(
+        "SELECT number, streams.body, heads.body FROM streams LEFT JOIN heads USING (number) ORDER BY number"
+    ):
+        stream = decode_stream(number, body, head)
+        tables.streams[number] = StreamRow(number, stream.kind, stream.name, stream.position)
+        heads[number] = stream.seq
+    for key, body in rows("SELECT key, body FROM posts ORDER BY key"):
+        number, seq = key >> SEQ_BITS, key & _SEQ_MASK
+        if seq <= heads.get(number, 0):
+            row = tables.streams[number]
+            post = decode_post(row.kind, row.name, number, seq, body)
+            tables.posts.setdefault(number, []).append(post)
+        else:
+            tables.ahead.setdefault(number, {})[seq] = body
+    for ordinal, body in rows("SELECT ordinal, body FROM operations ORDER BY ordinal"):
+        tables.operations[ordinal] = decode_operation(ordinal, body)
+    for key, body in rows("SELECT key, body FROM sessions ORDER BY key"):
+        session = decode_session(key, body)
+        tables.sessions[session.user, session.session] = session
+    tables.incoming = dict(rows("SELECT number, body FROM incoming"))
+    return tables
