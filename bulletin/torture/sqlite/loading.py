@@ -9,9 +9,9 @@ from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.store.records import (
     SEQ_BITS,
     decode_entry,
-    decode_operation,
+    decode_operations,
     decode_post,
-    decode_session,
+    decode_sessions,
     decode_stream,
 )
 from bulletin.simulation.memory_tables import MemoryTables
@@ -50,10 +50,10 @@ def load(connection: apsw.Connection) -> MemoryTables:
             tables.posts.setdefault(number, []).append(post)
         else:
             tables.ahead.setdefault(number, {})[seq] = body
-    for ordinal, body in rows("SELECT ordinal, body FROM operations ORDER BY ordinal"):
-        tables.operations[ordinal] = decode_operation(ordinal, body)
+    for number, body in rows("SELECT number, body FROM operations ORDER BY number"):
+        tables.operations[number] = decode_operations(number, body)
     for key, body in rows("SELECT key, body FROM sessions ORDER BY key"):
-        session = decode_session(key, body)
-        tables.sessions[session.user, session.session] = session
+        sessions = decode_sessions(key, body)
+        tables.sessions[sessions.user] = sessions
     tables.incoming = dict(rows("SELECT number, body FROM incoming"))
     return tables
