@@ -13,9 +13,7 @@ FOR_TESTS = {
     "bulletin.simulation.memory_store",
     # The checkers of histories, for whoever records one: the simulation, campaigns, and their own tests.
     "bulletin.linearizability.log_order",
-    "bulletin.linearizability.names",
     "bulletin.linearizability.search",
-    "bulletin.linearizability.streams",
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc"}
 

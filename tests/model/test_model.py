@@ -2,9 +2,10 @@
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from bulletin.simulation.mutants.catalogue import MUTANTS
 from tests.model import tlc
 from tests.model.checks import MISTAKES, SHORT, explore, follow
-from tests.model.recorder import Step, eventful, record, record_eventful
+from tests.model.recorder import Step, eventful, record, record_eventful, record_unchecked
 
 
 class ModelCase(SynchronousTestCase):
@@ -82,6 +83,27 @@ class TraceTests(ModelCase):
             step.act, step.server, step.number, state=(term, vote, role, last, last_term, commit + 1)
         )
         self.rejected_at([*self.steps[:at], wrong, *self.steps[at + 1 :]], at)
+
+
+class PlantedTests(ModelCase):
+    """A bug in the code, which no checker looks for here: the specification stops at the step where it shows."""
+
+    def stops_at(self, number, act):
+        mutant = next(mutant for mutant in MUTANTS if mutant.number == number)
+        with mutant.planted():
+            servers, steps = record_unchecked(0)
+        followed = follow(servers, steps)
+        self.assertLess(followed, len(steps))
+        self.assertEqual(steps[followed].act, act)
+
+    def test_a_vote_that_leaves_before_it_is_synced(self):
+        self.stops_at("1", "vote")
+
+    def test_a_leader_that_counts_what_it_has_not_synced(self):
+        self.stops_at("7", "commit")
+
+    def test_a_follower_that_acknowledges_what_it_has_not_synced(self):
+        self.stops_at("8", "acknowledge")
 
 
 class RecorderTests(SynchronousTestCase):
