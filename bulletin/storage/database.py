@@ -8,10 +8,12 @@ waited for: the directory is locked, so whoever gets it has found a bug.
 
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import apsw
+import attrs
 
 from bulletin.core.board.outcome import RestoredBoard
 from bulletin.core.log.founding import FOUNDING_INDEX, FOUNDING_TERM, FoundingDocument
@@ -40,14 +42,39 @@ _WRITER_CACHE_KIB: Final = 8192
 _READER_CACHE_KIB: Final = 2048
 
 
+@attrs.frozen
+class Log:
+    """A log from its first entry on, with what goes with it.
+
+    :param rows: index and body of each row.
+    :param terms: (first index, term) of each run.
+    :param incarnations: (member, the highest incarnation seen of it).
+    """
+
+    rows: Sequence[tuple[int, bytes]]
+    terms: Sequence[tuple[int, int]]
+    incarnations: Sequence[tuple[bytes, int]] = ()
+
+    @classmethod
+    def of(cls, document: FoundingDocument) -> Self:
+        """The one that a founding document begins."""
+        return cls(((FOUNDING_INDEX, encode_entry(document.entry())),), ((FOUNDING_INDEX, FOUNDING_TERM),))
+
+
 def create(
-    path: Path, record: HardRecord, name: str, files: Files, document: FoundingDocument | None = None
+    path: Path,
+    record: HardRecord,
+    name: str,
+    files: Files,
+    document: FoundingDocument | None = None,
+    log: Log | None = None,
 ) -> None:
     """Make an empty database, synced, its name in the directory too.
 
     :param record: the server's first hard state.
     :param name: the server's label.
-    :param document: the founding document, where the server has one: then it is all that the log has.
+    :param document: the founding document, where the server has one.
+    :param log: what the log is to have then; None: the founding document alone.
     :raises OSError: it could not be made.
     :raises apsw.Error: the same.
     """
@@ -69,21 +96,30 @@ def create(
                 )
                 connection.execute("INSERT INTO state VALUES ('hard', ?)", (seal_hard(record),))
                 if document is not None:
-                    _begin_with(connection, document)
+                    _begin_with(connection, document, log or Log.of(document))
         finally:
             connection.close()  # folds the WAL in and removes it
 
 
-def _begin_with(connection: apsw.Connection, document: FoundingDocument) -> None:
-    """What the storing of a founding document leaves."""
+def _begin_with(connection: apsw.Connection, document: FoundingDocument, log: Log) -> None:
+    """What the storing of a founding document leaves, and a log."""
     marks = RestoredBoard.empty(document.users_max, document.channels_max).marks
     connection.executemany(
         "INSERT INTO state VALUES (?, ?)",
         (("founding", encode_founding(document)), ("board", encode_marks(marks))),
     )
-    connection.execute("INSERT INTO log VALUES (?, ?)", (FOUNDING_INDEX, encode_entry(document.entry())))
-    terms = seal("terms", FOUNDING_INDEX, (FOUNDING_TERM,))
-    connection.execute("INSERT INTO terms VALUES (?, ?)", (FOUNDING_INDEX, terms))
+    connection.executemany("INSERT INTO log VALUES (?, ?)", log.rows)
+    connection.executemany(
+        "INSERT INTO terms VALUES (?, ?)",
+        ((first, seal("terms", first, (term,))) for first, term in log.terms),
+    )
+    connection.executemany(
+        "INSERT INTO incarnations VALUES (?, ?)",
+        (
+            (member.hex(), seal("incarnations", member.hex(), (incarnation,)))
+            for member, incarnation in log.incarnations
+        ),
+    )
 
 
 def seal_hard(record: HardRecord) -> bytes:

@@ -4,7 +4,7 @@ See :func:`bulletin.core.store.recovery.begin_anew` for what makes that safe.  O
 
     damaged        written first: from here on every start does all of this, until it is done
     board.sqlite   and its write-ahead log get other names
-    board.sqlite   is made, whole, with the founding document in it
+    board.sqlite   is made, whole, with the founding document in it, or all of the log
     damaged        removed
 
 The hard-state file stays as it is: the new database is its next commit.
@@ -16,15 +16,16 @@ from typing import Final, TypeVar
 
 import apsw
 
-from bulletin.core.log.founding import FoundingDocument
+from bulletin.core.log.entry import NO_ANCHOR, NO_HASH
+from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
 from bulletin.core.store.hard_record import HardRecord
-from bulletin.core.store.records import decode_founding, encode_founding
+from bulletin.core.store.records import decode_entry, decode_founding, encode_founding
 from bulletin.core.store.recovery import begin_anew
 from bulletin.storage import database
 from bulletin.storage.files import replace_durably
 from bulletin.storage.hard_state import HardStateFile
 from bulletin.storage.server_directory import ServerDirectory
-from bulletin.storage.tables import read_document, read_hard
+from bulletin.storage.tables import LogCheck, read_anchor, read_document, read_hard, read_incarnations
 
 FOUNDING_BYTES_MAX: Final = 1 << 20
 """More than a founding document has."""
@@ -43,15 +44,18 @@ def repair(directory: ServerDirectory, name: str, why: str) -> str:
     :raises apsw.Error: the same.
     """
     files = directory.files
-    salvaged, document = _salvage(directory)
+    salvaged, document, log = _salvage(directory)
     file, bad_slots = _read_hard_state(directory)
     damage = f"The database in {directory.path} is damaged ({why})"
     document = read_founding(directory) or document
-    record = begin_anew(file, bad_slots, salvaged, document, damage)
+    record = begin_anew(file, bad_slots, salvaged, document, damage, whole_log=log is not None)
+    whole = log is not None and record.last_index == log.rows[-1][0]
     directory.note_damage(why)
     directory.put_database_aside()
-    database.create(directory.database, record, name, files, document)
+    database.create(directory.database, record, name, files, document, log if whole else None)
     directory.end_damage()
+    if whole:
+        return f"{damage}: it was put aside, and a new one is made of its log, which is whole."
     return (
         f"{damage}: it was put aside, and a new one is begun, which the other servers fill. The server does not vote until"
         " it has caught up from them."
@@ -89,17 +93,47 @@ def _read_hard_state(directory: ServerDirectory) -> tuple[HardRecord | None, int
         file.close()
 
 
-def _salvage(directory: ServerDirectory) -> tuple[HardRecord | None, FoundingDocument | None]:
-    """What of the hard state and the founding document can be read in the damaged database."""
+def _salvage(
+    directory: ServerDirectory,
+) -> tuple[HardRecord | None, FoundingDocument | None, database.Log | None]:
+    """What of the hard state, the founding document and the log can be read in the damaged database."""
     if not directory.files.exists(directory.database):
-        return None, None
+        return None, None, None
     connection = _or_none(lambda: database.open_to_salvage(directory.database, directory.files))
     if connection is None:
-        return None, None
+        return None, None, None
     try:
-        return _or_none(lambda: read_hard(connection)), _or_none(lambda: read_document(connection))
+        record = _or_none(lambda: read_hard(connection))
+        document = _or_none(lambda: read_document(connection)) or read_founding(directory)
+        log = None
+        if record is not None and document is not None and document.cluster == record.cluster:
+            log = _or_none(lambda: _whole_log(connection, document, record))
+        return record, document, log
     finally:
         connection.close()
+
+
+def _whole_log(
+    connection: apsw.Connection, document: FoundingDocument, record: HardRecord
+) -> database.Log | None:
+    """The log, if it was never trimmed, and each entry follows from the one before, up to the hard state's last.
+
+    :raises Damaged: one does not; or another error of :data:`bulletin.storage.database.DAMAGE`.
+    """
+    if read_anchor(connection) != NO_ANCHOR:
+        return None
+    check = LogCheck(document.identity, FOUNDING_INDEX, NO_HASH)
+    rows: list[tuple[int, bytes]] = []
+    terms: list[tuple[int, int]] = []
+    for index, body in connection.execute("SELECT idx, body FROM log ORDER BY idx"):
+        entry = decode_entry(index, body)
+        check.check(entry)
+        rows.append((index, body))
+        if not terms or terms[-1][1] != entry.term:
+            terms.append((index, entry.term))
+    if (check.next - 1, check.hash) != (record.last_index, record.last_hash):
+        return None
+    return database.Log(rows, terms, read_incarnations(connection))
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

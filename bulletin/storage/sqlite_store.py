@@ -307,7 +307,8 @@ class SqliteStore:
 
     def _fail(self, error: StoreError) -> None:
         if isinstance(error, StoreDamaged) and self._document is not None:
-            if len(self._document.members) < MAJORITY_WITHOUT_ONE:
+            assert self._writer is not None
+            if len(self._document.members) < MAJORITY_WITHOUT_ONE and self._writer.trimmed:
                 error = StoreError(
                     f"The database in {self._directory.path} is damaged ({error.what}): put back a copy of the directory."
                 )

@@ -148,6 +148,11 @@ class Writer:
         return record
 
     @property
+    def trimmed(self) -> bool:
+        """Whether the log lacks its beginning; in any thread."""
+        return self._anchor > 0
+
+    @property
     def hard_state(self) -> HardStateFile:
         """For jobs, in the thread."""
         return self._hard_state

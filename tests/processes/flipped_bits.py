@@ -41,7 +41,7 @@ from tests.processes.waiting import until
 CHANNELS = ["geral", "avisos"]
 FILES = ["board.sqlite"] * 6 + ["board.sqlite-wal"] * 3 + ["hard-state"] * 2
 PATIENCE = 60.0
-RETAIN = "100"
+RETAIN = 100
 
 
 def text_of(id_: str) -> str:
@@ -226,11 +226,14 @@ def names(connection: apsw.Connection) -> dict[str, int]:
     return {decode_stream(number, body, None).name: number for number, body in rows}
 
 
-def run(folder: Path, seeds: range) -> tuple[dict, list[str]]:
-    """A board in a folder, damaged once for each seed; figures, and what was wrong."""
+def run(folder: Path, seeds: range, retain: int = RETAIN) -> tuple[dict, list[str]]:
+    """A board in a folder, damaged once for each seed; figures, and what was wrong.
+
+    :param retain: log entries that its servers keep; with all of them, tables are made of the log anew.
+    """
     board = Board(folder)
     for server in board.servers:
-        server.environment = {"BULLETIN_RETAIN": RETAIN}
+        server.environment = {"BULLETIN_RETAIN": str(retain)}
     context = zmq.Context()
     clients = [Client(context, board.broker_endpoint, f"c{number}") for number in range(2)]
     begun = time.monotonic()
@@ -312,9 +315,10 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, help="a new folder for data and logs; a temporary one by default"
     )
+    parser.add_argument("--retain", type=int, default=RETAIN, help="log entries that the servers keep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bulletin-bits-") as temporary:
-        figures, wrong = run(options.keep or Path(temporary), options.seeds)
+        figures, wrong = run(options.keep or Path(temporary), options.seeds, options.retain)
     print(json.dumps(figures))
     for line in wrong[:50]:
         print(line)

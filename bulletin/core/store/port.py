@@ -54,8 +54,7 @@ class StoreDamaged(StoreError):
 def damaged(place: str, what: str) -> StoreDamaged:
     """The error for a database in which something is not what was written."""
     return StoreDamaged(
-        f"The database in {place} is damaged ({what}): start the server again, and it takes everything over from the"
-        " others.",
+        f"The database in {place} is damaged ({what}): start the server again, and it is put aside and made anew.",
         what,
     )
 

@@ -17,10 +17,12 @@ copy there is, and says so; hence an operator who removes the file has decided t
 The mark that data was lost is itself part of the hard state: a second start before the server has caught up must
 know it too.
 
-**A database that is damaged** is put aside whole, and a new one begun that has the founding document and nothing else
-(:func:`begin_anew`): that is a database which has lost all of its commits but the first.  So what is above goes for it, too; the log or
-tables of a leader bring everything back, and until then the server counts for nothing.  Who it is, which term it has reached and for whom it
-has voted must be known for certain: from the hard-state file, to which the database alone can be no witness, since it is damaged.
+**A database that is damaged** is put aside whole, and a new one begun (:func:`begin_anew`).  Where the log was never trimmed, and is
+whole, the new one gets it: the tables follow from it, nothing was lost, and the server counts as before.  Else the new one has the founding document
+and nothing else: that is a database which has lost all of its commits but the first.  So what is above goes for it, too; the log
+or tables of a leader bring everything back, and until then the server counts for nothing.  Who it is, which term it has
+reached and for whom it has voted must be known for certain: from the hard-state file, to which the database alone can be no
+witness, since it is damaged.
 """
 
 from typing import Final
@@ -106,6 +108,8 @@ def begin_anew(
     database: HardRecord | None,
     document: FoundingDocument | None,
     damage: str,
+    *,
+    whole_log: bool = False,
 ) -> HardRecord:
     """What a server keeps of itself whose database is damaged; to be stored in a new one, with the founding document.
 
@@ -114,6 +118,7 @@ def begin_anew(
     :param database: the database's record, if that at least can be read.
     :param document: the founding document, if it can be read anywhere.
     :param damage: which database is damaged, and how: the beginning of a sentence.
+    :param whole_log: the log that goes with ``database`` was found to be whole, from its first entry to its last.
     :raises StoreError: it is not safe, or nobody could bring back what is lost.
     """
     # A record of the file that cannot be read may be the newest, unless the database's own is as new as the one that can.
@@ -127,18 +132,21 @@ def begin_anew(
         raise StoreError(f"{damage}, and it is not of the server that the hard-state file is of. {_ADVICE}")
     if document is None or document.cluster != file.cluster:
         raise StoreError(f"{damage}, and nothing tells who the other servers are. {_ADVICE}")
+    records = (file,) if database is None else (file, database)
+    incarnation = max(record.incarnation for record in records)
+    if whole_log and database is not None and (database == file or database.commit > file.commit):
+        return attrs.evolve(database, commit=file.commit + 1, incarnation=incarnation)
     if len(document.members) < MAJORITY_WITHOUT_ONE:
         raise StoreError(
             f"{damage}, and the cluster has no majority without this server that could bring it back: put back a copy of"
             " the directory."
         )
-    records = (file,) if database is None else (file, database)
     newest = max(records, key=lambda record: record.commit)
     return HardRecord(
         file.member,
         file.cluster,
         file.commit + 1,
-        max(record.incarnation for record in records),
+        incarnation,
         newest.term,
         newest.vote,
         FOUNDING_INDEX,

@@ -145,6 +145,21 @@ class BeginAnewTests(SynchronousTestCase):
             self.assertEqual(verdict.notes, ())
             self.assertEqual((verdict.record.trusted_from, verdict.record.incarnation), (41, 4))
 
+    def test_a_log_that_is_whole(self):
+        """Nothing is lost with the tables: all servers might do it, or the only one."""
+        alone = FoundingDocument(RECORD.cluster, MEMBERS[:1])
+        ahead = evolve(commit=8, term=6, vote=None, last_index=44, trusted_from=0)
+        for document in (DOCUMENT, alone):
+            for database in (RECORD, ahead):
+                begun = begin_anew(RECORD, 0, database, document, "It", whole_log=True)
+                self.assertEqual(begun, attrs.evolve(database, commit=8))
+                self.assertEqual(judge(begun, RECORD, 0, "/data").record.trusted_from, 0)
+
+    def test_a_log_that_is_whole_and_not_the_newest(self):
+        behind = evolve(commit=6, last_index=40)
+        begun = begin_anew(RECORD, 0, behind, DOCUMENT, "It", whole_log=True)
+        self.assertEqual((begun.last_index, begun.trusted_from), (1, 41))
+
     def test_where_the_newest_slot_may_be_the_one_that_is_gone(self):
         self.begun(bad_slots=1)
         self.begun(bad_slots=1, database=evolve(commit=8))
