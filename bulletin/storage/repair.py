@@ -24,7 +24,7 @@ from bulletin.core.store.recovery import begin_anew
 from bulletin.storage import database
 from bulletin.storage.files import replace_durably
 from bulletin.storage.hard_state import HardStateFile
-from bulletin.storage.server_directory import ServerDirectory
+from bulletin.storage.server_directory import ServerDirectory, is_full
 from bulletin.storage.tables import LogCheck, read_anchor, read_document, read_hard, read_incarnations
 
 FOUNDING_BYTES_MAX: Final = 1 << 20
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def repair(directory: ServerDirectory, name: str, why: str) -> str:
-    """Put the database aside, and begin a new one.
+    """Put the database aside, and begin a new one; on a full disk in the room of the ballast.
 
     :param name: the server's label.
     :param why: how it is damaged, in words.
@@ -43,7 +43,15 @@ def repair(directory: ServerDirectory, name: str, why: str) -> str:
     :raises OSError: the disk does not let it; to be done again.
     :raises apsw.Error: the same.
     """
-    files = directory.files
+    try:
+        return _begin_anew(directory, name, why)
+    except (apsw.FullError, OSError) as error:
+        if not is_full(error) or not directory.give_up_ballast():
+            raise
+    return _begin_anew(directory, name, why)
+
+
+def _begin_anew(directory: ServerDirectory, name: str, why: str) -> str:
     salvaged, document, log = _salvage(directory)
     file, bad_slots = _read_hard_state(directory)
     damage = f"The database in {directory.path} is damaged ({why})"
@@ -52,7 +60,7 @@ def repair(directory: ServerDirectory, name: str, why: str) -> str:
     whole = log is not None and record.last_index == log.rows[-1][0]
     directory.note_damage(why)
     directory.put_database_aside()
-    database.create(directory.database, record, name, files, document, log if whole else None)
+    database.create(directory.database, record, name, directory.files, document, log if whole else None)
     directory.end_damage()
     if whole:
         return f"{damage}: it was put aside, and a new one is made of its log, which is whole."

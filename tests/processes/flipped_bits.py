@@ -34,9 +34,9 @@ from bulletin.storage.history import Located, read_page
 from bulletin.storage.scrub import Scrubber
 from bulletin.storage.server_directory import DAMAGED
 from bulletin.storage.tables import read_document
-from tests.processes.board import Board, RoleProcess
-from tests.processes.clients import Caller
-from tests.processes.waiting import until
+from bulletin.torture.board import Board, RoleProcess
+from bulletin.torture.calls import Caller
+from bulletin.torture.waiting import until
 
 CHANNELS = ["geral", "avisos"]
 FILES = ["board.sqlite"] * 6 + ["board.sqlite-wal"] * 3 + ["hard-state"] * 2
@@ -110,7 +110,7 @@ class Trial:
             server.kill()
         elif how == "stopped":
             server.signal(signal.SIGTERM)
-            server.process.wait(PATIENCE)
+            server.running.wait(PATIENCE)
         name = random.choice(FILES)
         if how == "stopped" and name == "board.sqlite-wal":
             name = "board.sqlite"
@@ -143,7 +143,7 @@ class Trial:
         """Until it is ready; it is started again as often as it stops."""
 
         def ready() -> bool:
-            if server.process.poll() is not None:
+            if not server.alive:
                 self.start_again(server, kept)
             return server.get("/readyz")[0] == 200
 
@@ -151,8 +151,8 @@ class Trial:
 
     def start_again(self, server: RoleProcess, kept: Path | None) -> None:
         sentence = server.log.read_text(errors="replace").strip().splitlines()[-1]
-        if server.process.returncode != 1 or not sentence.startswith("server: "):
-            raise AssertionError(f"{server.name} ended with {server.process.returncode}: {sentence}")
+        if server.running.returncode != 1 or not sentence.startswith("server: "):
+            raise AssertionError(f"{server.name} ended with {server.running.returncode}: {sentence}")
         if (
             "for whom this server has voted" in sentence
             or "another application" in sentence

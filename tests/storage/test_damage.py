@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -15,7 +16,7 @@ from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState
-from bulletin.core.store.port import StoreError
+from bulletin.core.store.port import StoreError, StoreFull
 from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
@@ -259,6 +260,19 @@ class AsideTests(Damaged):
                 self.assertEqual(opened.restored.hard_state, HardState(2, PEER))
                 self.disk.stop()
 
+    def test_on_a_full_disk(self):
+        """It waits for room with the rest, and forgets nothing meanwhile."""
+        self.flip("log", "idx", 17)
+        whole = self.disk.files
+        for last in range(2):
+            self.disk.files = EndsAt("open", last, errno.ENOSPC, to_write=True)
+            self.assertIsInstance(self.assertRaises(StoreError, self.disk.start), StoreFull)
+        self.disk.files = whole
+        restored = self.disk.start().restored
+        self.assertEqual((restored.last_index, restored.trusted_from), (1, 42))
+        self.assertEqual(restored.hard_state, HardState(2, PEER))
+        self.disk.stop()
+
     def test_with_a_slot_of_the_hard_state(self):
         """Where the database's own record is as new as the other slot's, nothing was lost with that one."""
         self.flip("state", "key", "board")
@@ -331,15 +345,16 @@ class AsideTests(Damaged):
 class EndsAt(HastyFiles):
     """Files whose nth operation of a kind, and every one after it, fails."""
 
-    def __init__(self, operation, left):
+    def __init__(self, operation, left, error=errno.EIO, *, to_write=False):
+        """:param to_write: of files that are opened, only those count that are made."""
         super().__init__()
-        self.operation, self.left = operation, left
+        self.operation, self.left, self.error, self.to_write = operation, left, error, to_write
 
     def _do(self, operation, *arguments):
-        if operation == self.operation:
+        if operation == self.operation and (not self.to_write or arguments[1] & os.O_CREAT):
             self.left -= 1
             if self.left < 0:
-                raise OSError(errno.EIO, "Input/output error")
+                raise OSError(self.error, os.strerror(self.error))
         return getattr(HastyFiles, operation)(self, *arguments)
 
     def rename(self, source, target):
