@@ -14,6 +14,7 @@
 - ``window.py``: how much of it is under way at once.
 - ``joining.py``: the way in: log in, list the channels, make some where there are few.
 - ``bot.py``: all of it together.
+- ``turns.py``: carries out what it decides, through whoever talks to the board for it.
 
 Decisions:
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
 from random import Random
 from typing import Any, ClassVar, Final
 
@@ -10,10 +9,9 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bulletin.core.bot.bot import Bot, Follow, Plan, WasRefused, Wrote
+from bulletin.core.bot.bot import Bot, Plan, WasRefused, Wrote
 from bulletin.core.bot.joining import CannotJoin, Joined
-from bulletin.core.bot.outbox import Ask
-from bulletin.core.client.caller import Finished
+from bulletin.core.bot.turns import Note, Turns
 from bulletin.core.client.reader import Caught, Delivered, Event, WasReset
 from bulletin.core.client.streams import Stream
 from bulletin.core.errors import ENGLISH
@@ -67,7 +65,7 @@ class BotRole(Role):
         self._seed = seed
         self._journal = journal
         self._begun: set[Stream] = set()
-        self._turning = False
+        self._turns = Turns(self.bot, self.link, now=self.now, noted=self._note, left=self._begun.discard)
         self._idle: Deferred[None] | None = None
         self._reported = attrs.evolve(self.bot.counters)
         self._longest = 0.0
@@ -151,35 +149,11 @@ class BotRole(Role):
 
     def _turn(self) -> None:
         """Something came, or time has passed."""
-        if self._turning:
-            return
-        self._turning = True
-        try:
-            self.bot.tick(self.now())
-            while ready := self.bot.ready():
-                for move in ready.moves:
-                    if isinstance(move, Follow):
-                        self.link.follow(move.stream)
-                    else:
-                        self.link.leave(move.stream)
-                        self._begun.discard(move.stream)
-                for ask in ready.asks:
-                    self._ask(ask)
-                for note in ready.notes:
-                    self._note(note)
-        finally:
-            self._turning = False
-        if self._idle is not None and self.bot.idle:
+        if self._turns.turn() and self._idle is not None and self.bot.idle:
             idle, self._idle = self._idle, None
             idle.callback(None)
 
-    def _ask(self, ask: Ask) -> None:
-        self.link.call(ask.request, partial(self._answered, ask.key), id=ask.id)
-
-    def _answered(self, key: str, finished: Finished) -> None:
-        self.bot.answered(key, finished.outcome, self.now())
-
-    def _note(self, note: Wrote | WasRefused | Joined | CannotJoin) -> None:
+    def _note(self, note: Note) -> None:
         match note:
             case Wrote(request, id_, seq):
                 self._journal.wrote(request, id_, seq)

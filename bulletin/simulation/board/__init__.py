@@ -9,7 +9,7 @@ reference, exchange, caller and reader of every client.  Everything between two 
 ``process.py``   what all processes have in common: they start, stand still, go on, die
 ``network.py``   messages between them: delayed, lost, doubled, overtaken, held, torn, sent again
 ``server.py``    a server, on ``disk.py``; ``broker.py``, ``proxy.py``, ``reference.py``
-``client.py``    a client with a load of its own, which follows streams, too
+``client.py``    a client with a load of its own, which follows streams, too; ``bot.py``: a bot
 ``faults.py``    what strikes, when, and for how long
 ``healing.py``   the end of a run: all is mended, or a minority stays broken, and the board has to work
 ``history.py``   what clients noted, and how it is judged

@@ -77,7 +77,7 @@ class Client(Process):
         world = self.world
         session = self.rng.randbytes(8).hex()
         self.exchange = Exchange(session, world.options.brokers, world.options.timeout, self._send)
-        self.exchange.heard = self._heard
+        self.exchange.heard = self.heard
         for broker in world.brokers:
             world.network.reconnect(self.name, broker.name)
         again, self.unsettled = self.unsettled, {}
@@ -123,10 +123,19 @@ class Client(Process):
         connection = network.connection(self.name, broker)
         network.send(self.name, broker, "clients", send.body, connection=connection)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether it waits for nothing."""
+        return not self.unsettled
+
+    def hush(self) -> None:
+        """It is to begin with nothing new."""
+        self.idle = True
+
     # Calls
 
     def ask(
-        self, request: Write | Query, id_: str | None = None, then: Callable[[], object] | None = None
+        self, request: Write | Query, id_: str | None = None, then: Callable[[Finished], object] | None = None
     ) -> Call:
         """Make a call, and note it; ``then`` is called when something came of it."""
         if id_ is None:
@@ -142,27 +151,31 @@ class Client(Process):
         if call.id not in self.unsettled:
             self.ask(call.request, call.id)
 
-    def _finished(self, call: Call, then: Callable[[], object] | None, finished: Finished) -> None:
+    def _finished(self, call: Call, then: Callable[[Finished], object] | None, finished: Finished) -> None:
         call.returned = self.world.time.now
         call.outcome = finished.outcome
         del self.unsettled[call.id]
         self.settled.append(call)
         self.world.told(self, call)
         if then is not None:
-            then()
+            then(finished)
 
     # Streams
 
-    def follow(self, stream: Stream, since: int) -> None:
-        """Subscribe to a stream, and read it from a cursor on."""
+    def follow(self, stream: Stream, since: int | None = None) -> None:
+        """Subscribe to a stream, and read it from a cursor on; None: after its newest post."""
         if HEADS_TOPIC not in self.topics:
             self.topics.append(HEADS_TOPIC)
         self.topics.append(topic_of(stream.name))
+        if since is not None:
+            self._begin_at(stream, since)
+        self.exchange.follow(stream, self.now, since=since)
+        self.turn_soon()
+
+    def _begin_at(self, stream: Stream, since: int) -> None:
         self.cursors[stream] = since
         self.following[stream] = Following(self.name, stream, since)
         self.world.notes.followings.append(self.following[stream])
-        self.exchange.follow(stream, self.now, since=since)
-        self.turn_soon()
 
     def _streams(self) -> list[Stream]:
         """What it reads: a few streams, which need not be there yet."""
@@ -170,9 +183,12 @@ class Client(Process):
         every += [Stream(StreamKind.INBOX, name) for name in USERS]
         return self.load.sample(every, self.load.randint(0, 2))
 
-    def _heard(self, event: Event) -> None:
+    def heard(self, event: Event) -> None:
+        """Something happened in a stream."""
         match event:
             case Delivered(stream, post):
+                if stream not in self.cursors:
+                    self._begin_at(stream, post.seq - 1)
                 cursor = self.cursors[stream]
                 if post.seq != cursor + 1:
                     raise Violation(
@@ -196,7 +212,7 @@ class Client(Process):
         request, id_ = self._draw()
         if id_ in self.unsettled:
             id_ = None
-        self.ask(request, id_, self._next)
+        self.ask(request, id_, lambda _finished: self._next())
 
     def _draw(self) -> tuple[Write | Query, str | None]:
         """What to ask, and under which id, if it is not to be a new one."""

@@ -105,9 +105,16 @@ class Notes:
         self.calls: list[Call] = []
         self.followings: list[Following] = []
 
-    def judge(self, final: Final) -> list[Anomaly]:
-        """Every promise to clients and readers that was broken, worst first."""
+    def judge(self, final: Final, *, ids_last: bool = True) -> list[Anomaly]:
+        """Every promise to clients and readers that was broken, worst first.
+
+        :param ids_last: whether ids are remembered for longer than a copy of a request is under way.  Else a copy may take
+            effect after another one was refused, and the refusal forgotten: nothing is remembered of the sessions of a name that
+            is no user's.
+        """
         writes = self._writes()
+        if not ids_last:
+            writes = [_without_refusal(call) for call in writes]
         stored = [
             Stored(stream.name, post.seq, name_of_post(post), post.clock, post.received, post.message)
             for stream, posts in final.posts.items()
@@ -195,6 +202,10 @@ def took_effect(outcome: Outcome | None) -> bool:
 def was_refused(outcome: Outcome | None) -> bool:
     """Whether an outcome says that a write did not and will not take effect."""
     return isinstance(outcome, Refusal) and outcome.definite
+
+
+def _without_refusal(call: Call) -> Call:
+    return attrs.evolve(call, outcome=None, returned=math.inf) if was_refused(call.outcome) else call
 
 
 def _merge(one: Call, other: Call) -> Call:

@@ -83,6 +83,7 @@ class Options:
     :param pauses: seconds that a client thinks at most, one of them drawn for each request.
     :param pending: requests that a broker holds at most.
     :param config: the nodes' times and bounds.
+    :param bot_rate: posts a second of the bot that is the last of several clients; 0: there is none.
     :param window: operations whose ids are remembered.
     :param early: whether faults strike from the very start, while the board forms.
     :param calm: election timeouts for which nothing may change at the end.
@@ -101,6 +102,7 @@ class Options:
     pauses: tuple[float, ...] = (0.0, 0.02, 0.2)
     pending: int = 8192
     config: Config = attrs.Factory(Config)
+    bot_rate: float = 0.0
     window: int = OPERATIONS_REMEMBERED
     early: bool = False
     calm: int = 5
@@ -126,6 +128,7 @@ class Options:
             pauses=rng.choice(((0.01, 0.1, 0.3), (0.1, 0.5), (0.0, 0.05))),
             pending=rng.choice((8, 64, 8192, 8192)),
             config=draw_config(rng),
+            bot_rate=rng.choice((0.0, 0.0, 5.0, 40.0)),
             window=rng.choice((4, 32, OPERATIONS_REMEMBERED, OPERATIONS_REMEMBERED)),
             early=rng.random() < 0.15,
             calm=rng.choice((2, 2, 5, 20)),
@@ -156,6 +159,7 @@ class Options:
             f"{self.servers} servers, {self.brokers} brokers, {self.proxies} proxies, {self.clients} clients with"
             f" {self.loops} requests each, {self.seconds:.1f} s, {self.mode}, faults: {faults}{skipped};"
             f" {', '.join(own) or 'the usual times and bounds'}"
+            f"{f', a bot with {self.bot_rate} posts/s' if self.bot_rate else ''}"
             f"{'' if self.window == OPERATIONS_REMEMBERED else f', {self.window} ids remembered'}"
             f"{', from the start' if self.early else ''}"
         )

@@ -204,7 +204,7 @@ class Server(Process):
         self.sync_seconds_max = SYNC_SECONDS_MAX
         self.disk.memory.full = False
         self.free_disk()
-        if self.disk.memory.damage is not None:
+        if self.leaving or self.disk.memory.damage is not None:
             self.kill()
 
     def leave(self) -> None:

@@ -15,6 +15,7 @@ from bulletin.core.raft.messages import Message
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ready import Ready
 from bulletin.core.wire.broker import Replies
+from bulletin.simulation.board.bot import BotClient
 from bulletin.simulation.board.broker import Broker
 from bulletin.simulation.board.checkers import BoardChecker
 from bulletin.simulation.board.checkers.answers import Answers
@@ -100,7 +101,7 @@ class World:
         self.brokers = [Broker(self, number, machine(), bounds) for number in range(options.brokers)]
         self.proxies = [Proxy(self, number, machine()) for number in range(options.proxies)]
         self.reference = Reference(self, machine())
-        self.loaders = [Client(self, number, machine(), options.loops) for number in range(options.clients)]
+        self.loaders = [self._loader(number, machine()) for number in range(options.clients)]
         """The clients that ask as they like."""
         self.auditor = Client(self, options.clients, machine(), 0)
         """A client that asks at the end."""
@@ -117,6 +118,13 @@ class World:
         }
         self.by_member = {server.member: server for server in self.servers}
         """By the ids that they were founded with."""
+
+    def _loader(self, number: int, machine: Machine) -> Client:
+        """A client; the last of several may be a bot."""
+        options = self.options
+        if options.bot_rate and number and number == options.clients - 1:
+            return BotClient(self, number, machine, options.bot_rate)
+        return Client(self, number, machine, options.loops)
 
     # What the checkers look at
 

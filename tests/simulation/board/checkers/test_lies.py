@@ -179,12 +179,12 @@ class LieTests(SynchronousTestCase):
         world.auditor.start()
         world.auditor.follow(GERAL, 0)
         post = Published(StreamKind.CHANNEL, "geral", 2, "i", "ana", "oi", 1.0, None, 1, 1.0, None)
-        error = self.assertRaises(Violation, world.auditor._heard, Delivered(GERAL, post))
+        error = self.assertRaises(Violation, world.auditor.heard, Delivered(GERAL, post))
         self.assertEqual(error.name, "S14")
 
     def test_a_stream_that_goes_back(self):
         world = self.world()
-        error = self.assertRaises(Violation, world.auditor._heard, WasReset(GERAL, 5, 2))
+        error = self.assertRaises(Violation, world.auditor.heard, WasReset(GERAL, 5, 2))
         self.assertEqual(error.name, "S14")
 
     def test_a_reader_that_is_shown_nothing(self):
