@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import msgpack
 
@@ -20,55 +20,12 @@ from bulletin.core.reference.coordinator import Coordinator
 from bulletin.core.reference.ranks import Record
 from bulletin.core.server.replica import Replica, Settings
 from bulletin.core.server.work import PageRead, StoreWrite, Work
-from bulletin.core.store.port import CallFromThread, Failed, Store, StoreError, StoreFull, StoreLow
+from bulletin.core.store.port import StoreError, StoreFull, StoreLow
 from bulletin.core.wire import broker as broker_wire, peers as peer_wire, reference as reference_wire
 from bulletin.simulation.memory_store import MemoryDisk, MemoryStore
 
 TICK = 0.02
 WALL = 1_700_000_000.0
-
-
-class Disk(Protocol):
-    """A server's disk, and what is under way to it."""
-
-    def store(self, call_from_thread: CallFromThread, failed: Failed) -> Store:
-        """A process begins to use it."""
-
-    def step(self) -> bool:
-        """Do one thing of what is to be done; False: there is nothing."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether the power is on."""
-
-    def crash(self) -> None:
-        """The power fails, if it is on."""
-
-
-class InMemory:
-    """Implements :class:`Disk` without one."""
-
-    alive = True
-
-    def __init__(self, member: bytes) -> None:
-        self.disk = MemoryDisk(member)
-
-    def store(self, call_from_thread: CallFromThread, failed: Failed) -> Store:
-        return MemoryStore(self.disk, call_from_thread=call_from_thread, failed=failed)
-
-    def step(self) -> bool:
-        """The store has its own turns."""
-        return False
-
-    def crash(self) -> None:
-        self.disk.crash()
-
-
-def _memory_disk(cluster: "Cluster", _server: "Server") -> Disk:
-    return InMemory(cluster.rng.randbytes(16))
-
-
-MakeDisk = Callable[["Cluster", "Server"], Disk]
 
 
 class Server:
@@ -78,12 +35,12 @@ class Server:
         self.cluster = cluster
         self.name = f"s{number}"
         self.endpoint = f"tcp://127.0.0.1:{5560 + number}"
-        self.disk = cluster.make_disk(cluster, self)
+        self.disk = MemoryDisk(cluster.rng.randbytes(16))
         self.life = 0
         self.running = False
         self.paused = False
         self.replica: Replica
-        self.store: Store
+        self.store: MemoryStore
         self.waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.events: list[str] = []
         self.published: list[tuple[bytes, bytes]] = []
@@ -93,16 +50,19 @@ class Server:
         self.refused: list[str] = []
         """Why it did not start, or ended, because of its disk."""
         self.turn_due = False
-        self.work_due = False
 
     def start(self, expect: int = 3) -> None:
         assert not self.running
         self.life += 1
         self.running = True
-        self.paused = self.turn_due = self.work_due = False
+        self.paused = self.turn_due = False
         self.hung = None
         self.waiting = []
-        self.store = self.disk.store(partial(self._from_disk, self.life), partial(self._failed, self.life))
+        self.store = MemoryStore(
+            self.disk,
+            call_from_thread=partial(self._from_disk, self.life),
+            failed=partial(self._failed, self.life),
+        )
         try:
             opened = self.store.open()
         except StoreError as error:
@@ -132,8 +92,7 @@ class Server:
     def _refused(self, error: StoreError) -> None:
         """The start came to nothing."""
         self.running = False
-        if self.disk.alive:
-            self.refused.append(str(error))
+        self.refused.append(str(error))
         self.disk.crash()
 
     def _failed(self, life: int, error: StoreError) -> None:
@@ -167,7 +126,6 @@ class Server:
         hung, self.hung = self.hung or [], None
         for function, arguments in hung:
             self._from_disk(self.life, function, *arguments)
-        self._work_soon()
 
     @property
     def status(self) -> Any:
@@ -194,7 +152,6 @@ class Server:
             return
         if not self.paused:
             self.input(lambda: self.replica.tick(self.cluster.now))
-        self._work_soon()
         self.cluster.after(TICK, self._tick, life)
 
     def _turn(self, life: int) -> None:
@@ -203,24 +160,6 @@ class Server:
             return
         self.turn_due = False
         self._carry_out(self.replica.ready(self.cluster.now))
-        self._work_soon()
-
-    def _work_soon(self) -> None:
-        """The disk's work is done step by step."""
-        if not self.work_due:
-            self.work_due = True
-            self.cluster.after(self.cluster.rng.uniform(0.0, 0.001), self._work, self.life)
-
-    def _work(self, life: int) -> None:
-        if life != self.life:
-            return
-        self.work_due = False
-        if self.hung is not None:
-            return
-        if self.disk.step():
-            self._work_soon()
-        if not self.disk.alive:
-            self.kill()
 
     def _carry_out(self, work: Work) -> None:
         cluster = self.cluster
@@ -325,7 +264,6 @@ class Cluster:
     :param seed: everything that happens follows from it.
     :param size: how many servers.
     :param loss: how likely a frame between servers is lost.
-    :param make_disk: makes a server's disk; None: one in memory.
     """
 
     def __init__(
@@ -334,10 +272,8 @@ class Cluster:
         size: int = 3,
         loss: float = 0.0,
         config: Config | None = None,
-        make_disk: "MakeDisk | None" = None,
     ) -> None:
         self.rng = Random(seed)
-        self.make_disk = make_disk or _memory_disk
         self.loss = loss
         self.config = config or Config()
         self.time = 1000.0

@@ -100,7 +100,7 @@ class BehindTests(SynchronousTestCase):
         for server in cluster.servers:
             kept = server.status.node.last_index - server.status.node.first_index
             self.assertLess(kept, 5 * SHORT.retained_entries)
-            self.assertLess(len(server.disk.disk.written.log), 5 * SHORT.retained_entries)
+            self.assertLess(len(server.disk.written.log), 5 * SHORT.retained_entries)
 
     def test_the_sender_dies_on_the_way(self) -> None:
         """Whoever leads next is asked for the rest."""

@@ -43,7 +43,7 @@ class RepairTests(SynchronousTestCase):
             self.publish(cluster, 30, "before")
             cluster.settle()
             for victim in (cluster.leader, *(one for one in cluster.servers if not one.leads)):
-                victim.disk.disk.damage = "row 7 of table posts"
+                victim.disk.damage = "row 7 of table posts"
                 page = cluster.ask("history", canal="geral", limite=500)
                 while victim.running:
                     page = cluster.ask("history", canal="geral", limite=500)
@@ -71,7 +71,7 @@ class RepairTests(SynchronousTestCase):
         self.publish(cluster, 10, "two")
         victim.kill()
         leader.kill()
-        victim.disk.disk.damage = "row board of table state"
+        victim.disk.damage = "row board of table state"
         other.start()
         victim.start()
         cluster.run(10.0)
@@ -87,7 +87,7 @@ class RepairTests(SynchronousTestCase):
         self.publish(cluster, 20, "before")
         victim = next(server for server in cluster.servers if not server.leads)
         victim.kill()
-        victim.disk.disk.damage = "row 3 of table log"
+        victim.disk.damage = "row 3 of table log"
         self.begins_anew(cluster, victim)
         cluster.settle()
         next(server for server in cluster.servers if not server.leads and server is not victim).kill()
@@ -102,7 +102,7 @@ class RepairTests(SynchronousTestCase):
         cluster.settle()
         victim = next(server for server in cluster.servers if not server.leads)
         victim.kill()
-        tables = victim.disk.disk.written
+        tables = victim.disk.written
         tables.marks = attrs.evolve(tables.marks, digest=b"?" * 32)
         victim.start()
         self.publish(cluster, 20, "on")
@@ -127,7 +127,7 @@ class RepairTests(SynchronousTestCase):
                     victim = cluster.rng.choice(cluster.servers)
                 if victim.running:
                     victim.kill()
-                victim.disk.disk.damage = f"for the {number}th time"
+                victim.disk.damage = f"for the {number}th time"
                 self.publish(cluster, 3, f"down{number}-")
                 self.begins_anew(cluster, victim)
                 cluster.run(cluster.rng.uniform(0.0, 2.0))

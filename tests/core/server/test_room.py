@@ -84,7 +84,7 @@ class FullBoardTests(SynchronousTestCase):
 
     def aside(self, cluster: Cluster, server: Server) -> None:
         """It becomes full, by what it has to store, and steps aside."""
-        server.disk.disk.full = True
+        server.disk.full = True
         number = 0
         while not server.replica.room.aside:
             number += 1
@@ -93,7 +93,7 @@ class FullBoardTests(SynchronousTestCase):
 
     def back(self, cluster: Cluster, *servers: Server) -> None:
         for server in servers:
-            server.disk.disk.full = False
+            server.disk.full = False
         cluster.settle()
         self.assertEqual(len(cluster.digests()), 1)
         self.assertEqual({server.replica.room.standing for server in cluster.alive}, {Standing.ENOUGH})
@@ -104,14 +104,14 @@ class FullBoardTests(SynchronousTestCase):
         self.aside(cluster, victim)
         self.assertIn("is full", str(victim.replica.unready(cluster.now)))
         self.assertFalse(victim.replica.brokers.accepting)
-        synced = victim.disk.disk.record
+        synced = victim.disk.record
         self.publish(cluster, 30, "away")
         cluster.run(20.0)
-        self.assertEqual(victim.disk.disk.record, synced)
+        self.assertEqual(victim.disk.record, synced)
         self.assertEqual(sum("is full" in text for text in victim.events), 1)
         incarnation = synced.incarnation
         self.back(cluster, victim)
-        self.assertGreater(victim.disk.disk.record.incarnation, incarnation)
+        self.assertGreater(victim.disk.record.incarnation, incarnation)
         self.assertTrue(any("has room again" in text for text in victim.events))
         cluster.leader.kill()
         cluster.until(lambda: cluster.leader is not None and not cluster.unready())
@@ -133,7 +133,7 @@ class FullBoardTests(SynchronousTestCase):
         """What was under way there is done by others, once."""
         cluster = self.cluster(seed=3)
         victim = cluster.leader
-        victim.disk.disk.full, victim.disk.disk.ballast_steps = True, 0
+        victim.disk.full, victim.disk.ballast_steps = True, 0
         asked = [
             cluster.send("publish", channel="geral", user="ana", message=f"m{number}", id=f"m{number}")
             for number in range(20)
@@ -149,7 +149,7 @@ class FullBoardTests(SynchronousTestCase):
         cluster = self.cluster(seed=4)
         first, second, third = cluster.servers
         self.aside(cluster, first)
-        second.disk.disk.full, second.disk.disk.ballast_steps = True, 0
+        second.disk.full, second.disk.ballast_steps = True, 0
         asked = cluster.send("publish", channel="geral", user="ana", message="lost?", id="lost?")
         cluster.until(lambda: second.replica.room.aside)
         cluster.run(6.0)
@@ -164,7 +164,7 @@ class FullBoardTests(SynchronousTestCase):
             self.assertEqual(read["erro"], "disco_cheio")
             page = cluster.through(server, "history", canal="geral", limite=500, leitura="local")
             self.assertGreaterEqual(len(page["messages"]), 1)
-        second.disk.disk.full = False
+        second.disk.full = False
         cluster.until(lambda: all(one.replica.unready(cluster.now) is None for one in (second, third)))
         self.publish(cluster, 5, "again")
         self.back(cluster, first)
@@ -174,7 +174,7 @@ class FullBoardTests(SynchronousTestCase):
     def test_all_are_full(self) -> None:
         cluster = self.cluster(seed=5)
         for server in cluster.servers:
-            server.disk.disk.full, server.disk.disk.ballast_steps = True, 2
+            server.disk.full, server.disk.ballast_steps = True, 2
         for number in range(3):
             cluster.send("publish", channel="geral", user="ana", message="x", id=f"x{number}")
             cluster.run(6.0)
@@ -193,7 +193,7 @@ class FullBoardTests(SynchronousTestCase):
         cluster.settle()
         for server in cluster.servers[1:]:
             server.kill()
-            server.disk.disk.full = True
+            server.disk.full = True
         cluster.start(*cluster.servers[1:])
         self.assertTrue(all(server.replica.room.aside for server in cluster.servers[1:]))
         cluster.run(4.0)
@@ -211,7 +211,7 @@ class FullBoardTests(SynchronousTestCase):
     def test_a_board_of_one(self) -> None:
         cluster = self.cluster(seed=7, size=1)
         (only,) = cluster.servers
-        only.disk.disk.full, only.disk.disk.ballast_steps = True, 0
+        only.disk.full, only.disk.ballast_steps = True, 0
         cluster.send("publish", channel="geral", user="ana", message="x", id="x")
         cluster.run(6.0)
         self.assertTrue(only.replica.room.aside)
@@ -225,8 +225,8 @@ class FullBoardTests(SynchronousTestCase):
         cluster = self.cluster(seed=8)
         for number in range(12):
             for server in cluster.servers:
-                server.disk.disk.full = cluster.rng.random() < 0.4
-                server.disk.disk.ballast_steps = cluster.rng.choice((0, 1, 5, 50))
+                server.disk.full = cluster.rng.random() < 0.4
+                server.disk.ballast_steps = cluster.rng.choice((0, 1, 5, 50))
             for post in range(6):
                 cluster.send("publish", channel="geral", user="ana", message="x", id=f"p{number}-{post}")
                 cluster.run(cluster.rng.uniform(0.1, 2.0))

@@ -5,12 +5,11 @@ At length: ``python -m tests.core.server.test_storms FIRST BEYOND``.
 
 import sys
 from random import Random
-from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.raft.config import Config
-from tests.core.server.cluster import Asked, Cluster, MakeDisk, Server
+from tests.core.server.cluster import Asked, Cluster, Server
 
 SEEDS = (1, 2, 3)
 STEPS = 14
@@ -18,9 +17,6 @@ STEPS = 14
 
 class Storm:
     """One run."""
-
-    make_disk: ClassVar[MakeDisk | None] = None
-    faults: ClassVar[tuple[str, ...]] = ("kill", "kill", "pause", "cut", "hang", "mend")
 
     def __init__(self, seed: int) -> None:
         self.rng = rng = Random(seed)
@@ -30,9 +26,7 @@ class Storm:
             held_entries=rng.choice((1, entries, 100)),
             memory_bytes_kept=rng.choice((0, 2**20)),
         )
-        self.cluster = Cluster(
-            seed, rng.choice((3, 3, 5)), rng.choice((0.0, 0.0, 0.03)), config, self.make_disk
-        )
+        self.cluster = Cluster(seed, rng.choice((3, 3, 5)), rng.choice((0.0, 0.0, 0.03)), config)
         self.sent: dict[str, Asked] = {}
         self.taken_over = 0
 
@@ -40,7 +34,7 @@ class Storm:
         cluster = self.cluster
         self.form()
         for _ in range(STEPS):
-            getattr(self, self.rng.choice(self.faults))()
+            self.rng.choice((self.kill, self.kill, self.pause, self.cut, self.hang, self.mend))()
             for _ in range(self.rng.choice((1, 5, 25))):
                 self.publish()
                 cluster.run(self.rng.choice((0.0, 0.01, 0.05)))
