@@ -88,6 +88,7 @@ PEER_FRAMES = st.builds(
     CLOCKS,
     TIMES,
     st.none() | st.builds(peers.Checkpoint, INDEXES, HASHES),
+    FLAGS,
 )
 
 # Between broker and servers.
