@@ -129,7 +129,11 @@ def _run(options: argparse.Namespace) -> int:
     wanted = options.faults or tuple(KINDS)
     obstacles = {kind: KINDS[kind].obstacle(conditions) for kind in wanted}
     kinds = tuple(kind for kind, obstacle in obstacles.items() if obstacle is None)
-    impossible = "; ".join(f"{kind}: {obstacle}" for kind, obstacle in obstacles.items() if obstacle)
+    why: dict[str, list[str]] = {}
+    for kind, obstacle in obstacles.items():
+        if obstacle is not None:
+            why.setdefault(obstacle, []).append(kind)
+    impossible = "; ".join(f"{', '.join(names)}: {obstacle}" for obstacle, names in why.items())
     if not kinds:
         print(f"torture: none of these faults is possible here ({impossible}).", file=sys.stderr)
         return 2
