@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -70,7 +71,7 @@ def _way_in() -> list[str] | str:
     return way if tried is None else f"there are no namespaces here ({tried})"
 
 
-def enter() -> None:
+def enter(arguments: Sequence[str]) -> None:
     """Go on in namespaces of one's own, if there are any: this process becomes another one, with the same arguments."""
     if INSIDE in os.environ:
         return
@@ -79,7 +80,7 @@ def enter() -> None:
         os.environ[INSIDE] = way
         return
     environment = os.environ | {INSIDE: ""}
-    command = [*way, "--", sys.executable, "-m", "bulletin.torture", *sys.argv[1:]]
+    command = [*way, "--", sys.executable, "-m", "bulletin.torture", *arguments]
     os.execvpe(command[0], command, environment)  # noqa: S606 - a command of this program's own
 
 
@@ -112,7 +113,8 @@ def _mounts() -> str | None:
 
 def netem() -> bool:
     """Whether this kernel has ``tc netem``; where it has not, or not here, slow links are played all the same."""
-    return _tried("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms") is None
+    tried = _tried("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
+    return tried is None
 
 
 def compile_library(target: Path) -> None:

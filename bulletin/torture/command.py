@@ -114,11 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: those of the command line, if not given.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     if options.keep is not None and options.keep.exists():
         print(f"torture: {options.keep} exists already.", file=sys.stderr)
         return 2
-    abilities.enter()
+    abilities.enter(arguments)
     return _run(options)
 
 
