@@ -36,6 +36,24 @@ class Slow:
     process: "subprocess.Popen[bytes]"
 
 
+class Cuts:
+    """Links that are cut, each as often as somebody cut it."""
+
+    def __init__(self) -> None:
+        self._times: Counter[tuple[str, str]] = Counter()
+
+    def add(self, links: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Cut links once more; those that were whole."""
+        fresh = [link for link in dict.fromkeys(links) if not self._times[link]]
+        self._times.update(links)
+        return fresh
+
+    def remove(self, links: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Mend links once; those that are whole again."""
+        self._times.subtract(links)
+        return [link for link in dict.fromkeys(links) if not self._times[link]]
+
+
 def ip(*lines: str) -> None:
     """Have commands of ``ip`` carried out, in order.
 
@@ -56,7 +74,7 @@ class Network:
         self._holders: dict[str, subprocess.Popen[bytes]] = {}
         self._numbers: dict[str, int] = {}
         self._slow: list[Slow] = []
-        self._cut: Counter[tuple[str, str]] = Counter()
+        self._cuts = Cuts()
         self._tables = 1000
         for setting, value in (
             ("ip_forward", "1"),
@@ -114,14 +132,12 @@ class Network:
 
     def cut(self, links: Sequence[tuple[str, str]]) -> None:
         """Lose all that the first of each pair sends to the second; what is cut twice has to be mended twice."""
-        fresh = [link for link in links if not self._cut[link]]
-        self._cut.update(links)
-        ip(*(f"rule add {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in fresh))
+        cut = self._cuts.add(links)
+        ip(*(f"rule add {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in cut))
 
     def mend(self, links: Sequence[tuple[str, str]]) -> None:
         """Undo :meth:`cut` of the same."""
-        self._cut.subtract(links)
-        whole = [link for link in links if not self._cut[link]]
+        whole = self._cuts.remove(links)
         ip(*(f"rule delete {self._between(link)} blackhole priority {CUT_PRIORITY}" for link in whole))
 
     def slow(self, links: Sequence[tuple[str, str]], quality: lag.Quality) -> Slow:
