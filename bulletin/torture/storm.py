@@ -79,6 +79,8 @@ class Storm:
         self._waiting: str | None = None
         self._next = clock()
         self._down: dict[str, float] = {}
+        self._surprises: dict[str, float] = {}
+        """Roles that ended by themselves, as they may, while no fault was on them; and when."""
 
     @property
     def calm(self) -> bool:
@@ -174,12 +176,17 @@ class Storm:
         self.spontaneous += 1
         if allowed is None or status != 1 or not allowed.search(last):
             self.scene.broken.append(f"{role.name} ended by itself with status {status}: {last}")
+        elif not any(role in active.fault.claims for active in self._active):
+            self._surprises[role.name] = self._clock()
         self._down[role.name] = self._clock() + RESTART_SECONDS
 
     def _bring_back(self, role: RoleProcess) -> None:
         if role.alive:
             if role.get("/readyz")[0] == http.client.OK:
                 del self._down[role.name]
+                if role.name in self._surprises:
+                    began = self._surprises.pop(role.name)
+                    self.excused.append((began - AFTERMATH_SECONDS, self._clock() + AFTERMATH_SECONDS))
             return
         if self._clock() >= self._down[role.name]:
             role.start()

@@ -53,6 +53,10 @@ class Damage(Fault, ABC):
         """What came of it, in words."""
         self._refusals = 0
         self._healed = False
+        self.hidden = False
+        """Whether the damage may be where nobody looks for a while."""
+        self._obvious = False
+        """Whether it is where every start looks, too."""
         self._took_part = False
         self._logged = 0
 
@@ -85,6 +89,9 @@ class Damage(Fault, ABC):
                 return False
             self._came_to("well again" if not self._healed else "well again, with its own directory")
             self.scene.held.discard(self.victim.name)
+            if not self._healed and DATABASE in self.detail and NOTICED.search(self.said_since()) is None:
+                # What was lost of the log of a database's pages can have left pages of two times in it.
+                self.scene.may_end[self.victim.name] = NOTICED
             for path in self.data.glob("damaged.sqlite*"):
                 path.unlink()
             return True
@@ -97,8 +104,22 @@ class Damage(Fault, ABC):
         return False
 
     def settled(self) -> bool:
-        """Whether a server that is ready has nothing left of the damage."""
-        return True
+        """See to it that what is wrong in a database is noticed, whether or not somebody reads just that."""
+        if not self.hidden or NOTICED.search(self.said_since()) is not None:
+            return True
+        if self._obvious:
+            self.scene.broken.append(f"{self.victim.name} goes on with a database whose beginning is damaged")
+            return True
+        self._obvious = True
+        self.victim.kill()
+        flip(self.data / DATABASE, self.rng, 8, below=HEADER_BYTES)
+        self.scene.say(f"{self.victim.name}: has noticed nothing; its first bytes are damaged, too")
+        self.victim.start()
+        return False
+
+    def others_mend(self) -> bool:
+        """Whether there are so many servers that they can bring back what is damaged in a database."""
+        return len(self.scene.board.servers) > 2
 
     def said_since(self) -> str:
         """What the server has logged since it was damaged."""
@@ -148,7 +169,8 @@ class Truncate(Damage):
 
     def damage(self, data: Path) -> str:
         """Cut one off at any byte."""
-        path = _one_of(self.rng, data, (DATABASE, WAL, HARD_STATE))
+        path = _one_of(self.rng, data, (WAL, HARD_STATE, *([DATABASE] if self.others_mend() else [])))
+        self.hidden = path.name == DATABASE
         size = path.stat().st_size
         length = self.rng.choice(
             (0, self.rng.randrange(size), size - self.rng.randrange(1, min(size, 4096) + 1))
@@ -162,33 +184,13 @@ class Flip(Damage):
     """Bits that are not what they were."""
 
     kind = "flip"
-    _hidden = False
-    """Whether they may be where nobody looks for a while."""
-
-    _obvious = False
-    """Whether they are where every start looks, too."""
 
     def damage(self, data: Path) -> str:
         """Flip some, anywhere."""
-        mended_by_others = len(self.scene.board.servers) > 2
-        path = _one_of(self.rng, data, (WAL, HARD_STATE, *([DATABASE] * 2 if mended_by_others else [])))
+        path = _one_of(self.rng, data, (WAL, HARD_STATE, *([DATABASE] * 2 if self.others_mend() else [])))
         flipped = flip(path, self.rng, self.rng.choice((1, 1, 2, 8)))
-        self._hidden = path.name == DATABASE
+        self.hidden = path.name == DATABASE
         return f"bits flipped in {path.name} at {', '.join(map(str, flipped))}"
-
-    def settled(self) -> bool:
-        """See to it that what is wrong in a database is noticed, whether or not somebody reads just that."""
-        if not self._hidden or NOTICED.search(self.said_since()) is not None:
-            return True
-        if self._obvious:
-            self.scene.broken.append(f"{self.victim.name} goes on with a database whose beginning is damaged")
-            return True
-        self._obvious = True
-        self.victim.kill()
-        flip(self.data / DATABASE, self.rng, 8, below=HEADER_BYTES)
-        self.scene.say(f"{self.victim.name}: has noticed nothing; its first bytes are damaged, too")
-        self.victim.start()
-        return False
 
 
 class Rollback(Damage):

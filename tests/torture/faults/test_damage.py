@@ -45,7 +45,9 @@ class DamageTests(SynchronousTestCase):
             servers=self.servers, folder=self.folder, data=lambda server: self.folder / server.name
         )
         self.said = []
-        self.scene = SimpleNamespace(board=board, say=self.said.append, broken=[], held=set(), copies={})
+        self.scene = SimpleNamespace(
+            board=board, say=self.said.append, broken=[], held=set(), copies={}, may_end={}
+        )
 
     def files(self, server):
         return {path.name: path.read_bytes() for path in (self.folder / server.name).iterdir()}
@@ -92,6 +94,24 @@ class DamageTests(SynchronousTestCase):
         self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
         self.assertEqual((fault.came_to, self.victim.starts), ("well again", 1))
 
+    def test_a_database_that_was_cut_is_made_obvious_too(self):
+        self.more_servers()
+        for seed in range(100):
+            fault = Truncate(self.scene, Random(seed), (self.victim,))
+            fault.begin()
+            if f"{DATABASE} cut" in fault.detail and "to 0 bytes" not in fault.detail:
+                break
+            fault._put_back()
+        starts = self.victim.starts
+        self.assertFalse(fault.over())
+        self.assertEqual(self.victim.starts, starts + 1)
+
+    def test_damage_of_a_database_that_seems_to_have_done_nothing_may_show_later(self):
+        fault = self.struck(Spill)
+        fault.detail = f"without {WAL}"
+        self.assertTrue(fault.over())
+        self.assertTrue(self.scene.may_end["server1"].search("server: The database is damaged (row 0)."))
+
     def test_one_that_is_not_ready_yet_is_waited_for(self):
         fault = self.struck(Spill)
         self.victim.ready = False
@@ -125,8 +145,11 @@ class DamageTests(SynchronousTestCase):
         self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
         self.assertIn("server1, with coffee in it, does not mend itself", self.scene.broken[0])
 
+    def more_servers(self):
+        self.scene.board.servers = [*self.servers, Role("server3", self.folder)]
+
     def flipped_database(self):
-        self.scene.board.servers = self.servers = [*self.servers, Role("server3", self.folder)]
+        self.more_servers()
         for seed in range(100):
             fault = Flip(self.scene, Random(seed), (self.victim,))
             fault.begin()
