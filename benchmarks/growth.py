@@ -3,10 +3,9 @@
 import contextlib
 import time
 
-from tests.processes.board import Board
-
 from benchmarks.filled import Filled
 from benchmarks.publish import cpu_seconds
+from bulletin.torture.board import Board
 
 RUNS = 5
 POSTS = 300
