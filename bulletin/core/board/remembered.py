@@ -5,7 +5,7 @@ ordinals; only the last block may be shorter.  A block is the same in memory, in
 server, so that a start takes in 4,096 rows and builds nothing but the index from key to ordinal: 131,072 values, read one
 by one, took two seconds.
 
-Memory, measured on CPython 3.11 with 64 bits: about 125 bytes an operation in the blocks and 115 in the index (so 30 MiB when
+Memory, measured on CPython 3.11 with 64 bits: about 130 bytes an operation in the blocks and 125 in the index (so 32 MiB when
 the window is full, and 10 MiB more while the dictionary grows).
 """
 
