@@ -9,6 +9,7 @@ from random import Random
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.board.board import Board
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.store.port import StoreError, StoreFull, StoreLow
@@ -180,9 +181,13 @@ class FailingDiskTests(SynchronousTestCase):
     def test_back_from_a_full_disk_under_the_hard_state(self):
         """The database is one commit ahead of the file: that write counts, though it was not acknowledged."""
         self.meet("hard-state", "write", errno.ENOSPC)
-        restored, _ = self.resumed()
+        restored, board = self.resumed()
         self.assertEqual(restored.last_index, 4)
         self.assertIsNone(restored.trusted_from)
+        scribe = Scribe(restored, board, self.disk.window, seed=1)
+        self.assertTrue(self.disk.write(scribe.persist([scribe.post("geral", "depois")]), scribe.apply()))
+        self.disk.stop()
+        self.assertEqual(Board(self.disk.start().board).marks(), scribe.board.marks())
         self.disk.stop()
 
     def test_a_fold_that_fails(self):
