@@ -13,6 +13,9 @@ implements it, and passes the same tests as its twin without a disk, :mod:`bulle
 the tables, ``batch.py`` what one transaction stores; ``giver.py`` reads tables for a fellow server that takes them over,
 ``shelf.py`` puts a fellow's in place; ``ranks.py`` is the reference's.
 
+Files, time and chance come from a ``machine.py``, by way of ``files.py``; the writer and the reader know no threads, but do
+their work step by step.  So ``simulated_disk`` can be under all of it, and one thread, driven by a seed, can run it.
+
 What everything rests on:
 
 - *One order.*  The transaction is synced, then the hard-state file, then ``done`` is called.  So what was acknowledged is

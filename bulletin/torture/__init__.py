@@ -15,7 +15,8 @@
 ``abilities.py`` finds out what this machine can do; the command starts itself again in namespaces for network, mounts and
 processes, so that whatever a campaign makes or leaves behind ends with it, however it ends.  ``lag.py`` is a slow link,
 ``flood.py`` a flood, each a process; ``disk.c`` is preloaded into servers and makes their disks misbehave.  ``calls.py`` is a
-plain ZeroMQ client, ``waiting.py`` waits for conditions.
+plain ZeroMQ client, ``waiting.py`` waits for conditions.  ``sqlite`` is another thing: a tier of the simulation, which needs
+storage, and so stands here.
 
 What everything rests on:
 

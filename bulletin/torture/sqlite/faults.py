@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from bulletin.simulation.board.faults import Faults
-from bulletin.simulation.board.options import KINDS as BOARD_KINDS, Options
+from bulletin.simulation.board.options import DISK as BOARD_DISK, KINDS as BOARD_KINDS, Options
 from bulletin.torture.sqlite.spoiling import spoil
 
 if TYPE_CHECKING:
     from bulletin.torture.sqlite.server import SqliteServer
     from bulletin.torture.sqlite.world import SqliteWorld
 
-LEFT_OUT: Final = ("full_disk", "lost_tail", "lost_file", "torn_slot", "rolled_back", "wiped", "copied")
-"""They strike the memory store's disk alone."""
+KEPT: Final = ("slow_disk", "stalled_disk", "failing_sync")
+"""Faults of the first tier's disks that strike this one's, too; all others strike a memory store's tables."""
+
+LEFT_OUT: Final = tuple(kind for kind in BOARD_DISK if kind not in KEPT)
 
 DISK: Final = ("power_within", "power_within_all", "short_disk", "spoilt_copy", "spoilt_disk")
 KINDS: Final = (*(kind for kind in BOARD_KINDS if kind not in LEFT_OUT), *DISK)
