@@ -516,6 +516,19 @@ def http(arena: Arena, rng: Random) -> None:
             peer.close()
 
 
+def scrapes(arena: Arena, rng: Random) -> None:
+    """For 3 s all the pages that an operator may ask for, twenty requests a packet, from everywhere."""
+    asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 20
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for role in arena.board.roles:
+            peers = [RawPeer(role.http_port) for _ in range(5)]
+            for peer in peers:
+                peer.send(asked)
+            for peer in peers:
+                peer.close()
+
+
 Attack = Callable[[Arena, Random], None]
 
 ATTACKS: tuple[Attack, ...] = (
@@ -536,4 +549,5 @@ ATTACKS: tuple[Attack, ...] = (
     false_ranks,
     false_publications,
     http,
+    scrapes,
 )
