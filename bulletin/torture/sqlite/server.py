@@ -123,8 +123,8 @@ class SqliteServer(Server):
 
     @property
     def may_stop(self) -> bool:
-        """See :class:`Server`."""
-        return super().may_stop or self.twins.spoilt
+        """See :class:`Server`; an empty one whose disk is full at its start ends, too, with a sentence."""
+        return super().may_stop or self.twins.spoilt or self.disk.files.capacity is not None
 
     def begin(self) -> None:
         """See :class:`Server`."""
