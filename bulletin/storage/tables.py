@@ -260,9 +260,9 @@ def read_board(
     if heads or [stream.number for stream in streams] != list(range(1, len(streams) + 1)):
         raise Damaged("the rows of table streams")
     forgotten = blocks_forgotten(marks.ordinal, window)
-    rows: list[Any] = connection.execute(
+    rows: Any = connection.execute(
         "SELECT number, body FROM operations WHERE number > ? ORDER BY number", (forgotten,)
-    ).fetchall()
+    )
     operations = tuple(decode_operations(number, body) for number, body in rows)
     if [block.number for block in operations] != list(range(forgotten + 1, block_of(marks.ordinal) + 1)):
         raise Damaged("the rows of table operations")
