@@ -32,6 +32,7 @@ KINDS: Final[dict[str, type[Fault]]] = {
         processes.Reference,
         processes.Everything,
         processes.Majority,
+        processes.Restarts,
         processes.Behind,
         links.Isolate,
         links.Halves,

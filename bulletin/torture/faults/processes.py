@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from random import Random
+from threading import Event
 from typing import ClassVar, Final
 
 from bulletin.torture.board import RoleProcess
@@ -11,6 +12,9 @@ from bulletin.torture.faults.probe import WITHOUT_MAJORITY, Probe
 
 STOP_SECONDS: Final = 30.0
 """Seconds that a role which was told to stop may take on a busy machine; 5 are promised."""
+
+LIFE_SECONDS: Final = (0.2, 1.5)
+"""How long a server lives that is killed while it starts: that takes about a second."""
 
 COPY_SHARE: Final = 0.5
 """How often a killed server's directory is copied, for a later fault to go back to."""
@@ -34,6 +38,22 @@ class Kill(Fault):
         for role in self.claims:
             role.start()
             self.scene.held.discard(role.name)
+
+
+class Restarts(Kill):
+    """A server that is killed again and again while it starts."""
+
+    kind = "restarts"
+    seconds = (0.0, 1.0)
+
+    def end(self) -> None:
+        """Let it live a little longer each time, or not."""
+        for _ in range(self.rng.randint(2, 4)):
+            for role in self.claims:
+                role.start()
+                Event().wait(self.rng.uniform(*LIFE_SECONDS))
+                role.kill()
+        super().end()
 
 
 class Behind(Kill):
