@@ -11,8 +11,7 @@ LINES_MAX = 500
 FOR_TESTS = {
     # The store's twin: shipped, so that it is held to the same interface.
     "bulletin.simulation.memory_store",
-    # The checkers of histories, for whoever records one: the simulation, campaigns, and their own tests.
-    "bulletin.linearizability.log_order",
+    # The exhaustive search, for the tests of the other checkers of histories.
     "bulletin.linearizability.search",
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "misc"}

@@ -149,7 +149,7 @@ class _Replay:
             self._note(anomaly.Kind.LOST_WRITE, f"{what} was {word}, and is not in the log")
             return
         position, made = done
-        returned = call.returned
+        returned = call.returned if answer is not None else NEVER
         if isinstance(answer, Refusal) and answer.code is not made.refused:
             if answer.definite:
                 kind = anomaly.Kind.WRONG_ANSWER if made.refused else anomaly.Kind.REFUSED_WRITE

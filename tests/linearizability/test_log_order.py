@@ -289,6 +289,11 @@ class AnomaliesTests(SynchronousTestCase):
         self.change(self.told.writes, 1, invoked=8, returned=9)
         self.assertEqual(self.told.kinds(), ["future read"])
 
+    def test_whoever_gave_up_was_not_answered(self):
+        self.change(self.told.writes, 2, answer=None)
+        self.told.writes[1] = evolve(self.told.writes[1], invoked=5.5, returned=5.6)
+        self.assertEqual(self.told.kinds(), [])
+
     def test_invented_write(self):
         del self.told.writes[1]
         self.assertEqual(self.told.kinds(), ["invented write"])

@@ -12,7 +12,7 @@ reference, exchange, caller and reader of every client.  Everything between two 
 ``client.py``    a client with a load of its own, which follows streams, too; ``bot.py``: a bot
 ``faults.py``    what strikes, when, and for how long
 ``healing.py``   the end of a run: all is mended, or a minority stays broken, and the board has to work
-``history.py``   what clients noted, and how it is judged
+``history.py``   what clients noted, and how it is judged; ``by_log.py``: by the committed log
 ``checkers/``    what must hold, one promise a file
 ``world.py``     all of it together
 ===============  ===============================================================================================

@@ -17,6 +17,7 @@ from bulletin.core.server.room import LOOK_SECONDS
 from bulletin.core.wire.publications import Published
 from bulletin.core.wire.replies import ChannelNames, LoggedIn, PublishedPage, UserNames
 from bulletin.core.wire.requests import History, ListChannels, ListUsers, Login, Query, ReadLevel, Write
+from bulletin.simulation.board.by_log import judge_by_log
 from bulletin.simulation.board.history import Final as FinalHistory
 from bulletin.simulation.violation import Violation
 
@@ -228,7 +229,10 @@ class Healing:
         streams += [Stream(StreamKind.CHANNEL, name) for name in channels]
         final = FinalHistory({stream: self._posts(stream) for stream in streams}, users, channels)
         self._wait_for_readers(final)
-        anomalies = world.notes.judge(final, ids_last=world.options.window == OPERATIONS_REMEMBERED)
+        ids_last = world.options.window == OPERATIONS_REMEMBERED
+        anomalies = world.notes.judge(final, ids_last=ids_last)
+        if ids_last:
+            anomalies += judge_by_log(world.committed, world.notes.writes(), world.document)
         if anomalies:
             raise Violation("S9", "; ".join(map(str, anomalies[:3])))
         for checker in world.checkers:

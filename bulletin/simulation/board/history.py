@@ -112,7 +112,7 @@ class Notes:
             effect after another one was refused, and the refusal forgotten: nothing is remembered of the sessions of a name that
             is no user's.
         """
-        writes = self._writes()
+        writes = self.writes()
         if not ids_last:
             writes = [_without_refusal(call) for call in writes]
         stored = [
@@ -133,7 +133,7 @@ class Notes:
         )
         return found
 
-    def _writes(self) -> list[Call]:
+    def writes(self) -> list[Call]:
         """One call for all that named the same operation."""
         merged: dict[tuple[str, str, str], Call] = {}
         for call in self.calls:
