@@ -1,5 +1,12 @@
 """Fixed seeds of the tier with real SQLite; the same seed is the same run; bugs that were planted are found."""
 
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -8,9 +15,11 @@ from bulletin.core.store.port import Opened
 from bulletin.simulation.board.options import Options
 from bulletin.simulation.violation import Violation
 from bulletin.storage.writer import Writer
+from bulletin.torture.sqlite.command import main
 from bulletin.torture.sqlite.twin import TWINS, Shelf, Twins, TwinStore
 from bulletin.torture.sqlite.world import KINDS, SqliteWorld
 
+ROOT = Path(__file__).parents[3]
 OPTIONS = Options(
     servers=3,
     clients=1,
@@ -61,6 +70,45 @@ class SeedTests(SynchronousTestCase):
         for kind in KINDS:
             if kind not in ("clock_drift", "clock_rates"):
                 self.assertTrue(callable(getattr(world.faults, f"_{kind}")), kind)
+
+
+class CommandTests(SynchronousTestCase):
+    def test_whatever_the_hash_seed(self):
+        """No order comes from the hashes of strings; and the command runs."""
+        traces = set()
+        for hashes in ("1", "2"):
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "bulletin.torture.sqlite",
+                    "--seed",
+                    "11",
+                    "--seconds",
+                    "0.3",
+                    "--trace",
+                    "--servers",
+                    "3",
+                    "--clients",
+                    "1",
+                    "--faults",
+                    "power_within/0.1,spoilt_disk/0.2",
+                ],
+                env={**os.environ, "PYTHONHASHSEED": hashes},
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            traces.update(line for line in done.stdout.splitlines() if line.startswith("sqlite 11 "))
+        self.assertEqual(len(traces), 1)
+
+    def test_a_mistake(self):
+        errors = StringIO()
+        with redirect_stderr(errors):
+            self.assertRaises(SystemExit, main, ["--faults", "nonsense/1"])
+        self.assertIn("tier sqlite has no fault 'nonsense'", errors.getvalue())
 
 
 class PlantedTests(SynchronousTestCase):
