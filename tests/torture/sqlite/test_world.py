@@ -101,7 +101,7 @@ class CommandTests(SynchronousTestCase):
                 check=False,
             )
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            traces.update(line for line in done.stdout.splitlines() if line.startswith("sqlite 11 "))
+            traces.update(line for line in done.stdout.splitlines() if line.startswith("sqlite 5007 "))
         self.assertEqual(len(traces), 1)
 
     def test_a_mistake(self):
