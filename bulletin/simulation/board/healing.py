@@ -56,6 +56,9 @@ class Healing:
         self._rng = Random(f"{world.seed} healing")
         self.core: list[Server] = []
         """The servers that have to work."""
+        self._chained = False
+        """Whether a broken server reaches one of the core.  With it, it may lead, and the others of the core hear of no leader
+        (a known limit: no leader is deposed that has a majority); then requests have to be answered, and no more."""
 
     def form(self) -> None:
         """Wait until a new board works."""
@@ -78,6 +81,10 @@ class Healing:
             )  # then it looks, and is back
         world.time.run_until(calm_from)
         if not world.options.timely:
+            self._quieten()
+            return
+        if self._chained:
+            self._probe()
             self._quieten()
             return
         self._wait(
@@ -144,6 +151,7 @@ class Healing:
         elif way == "alone":
             world.network.cut |= to_it | from_it
         else:
+            self._chained = True
             friend = self._rng.choice(self.core).name
             world.network.cut |= {link for link in to_it | from_it if friend not in link}
 

@@ -108,13 +108,12 @@ class Notes:
     def judge(self, final: Final, *, ids_last: bool = True) -> list[Anomaly]:
         """Every promise to clients and readers that was broken, worst first.
 
-        :param ids_last: whether ids are remembered for longer than a copy of a request is under way.  Else a copy may take
-            effect after another one was refused, and the refusal forgotten: nothing is remembered of the sessions of a name that
-            is no user's.
+        :param ids_last: whether ids are remembered for longer than a copy of a request is under way.  Else a copy may be run
+            after another one was, and was forgotten: nothing is remembered of the sessions of a name that is no user's.
         """
         writes = self.writes()
         if not ids_last:
-            writes = [_without_refusal(call) for call in writes]
+            writes = [call if isinstance(call.outcome, Posted) else _unknown(call) for call in writes]
         stored = [
             Stored(stream.name, post.seq, name_of_post(post), post.clock, post.received, post.message)
             for stream, posts in final.posts.items()
@@ -204,8 +203,8 @@ def was_refused(outcome: Outcome | None) -> bool:
     return isinstance(outcome, Refusal) and outcome.definite
 
 
-def _without_refusal(call: Call) -> Call:
-    return attrs.evolve(call, outcome=None, returned=math.inf) if was_refused(call.outcome) else call
+def _unknown(call: Call) -> Call:
+    return attrs.evolve(call, outcome=None, returned=math.inf)
 
 
 def _merge(one: Call, other: Call) -> Call:

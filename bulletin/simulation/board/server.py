@@ -55,7 +55,7 @@ class Server(Process):
         self.installs = 0
         self.leaving = False
         self.disk_failed = False
-        """Whether a write or a sync has failed in this start."""
+        """Whether a write or a sync has failed in this start, or the disk was full before there was anything on it."""
         self.executor: Executor
         self.store: Store
         self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
@@ -148,6 +148,7 @@ class Server(Process):
             self.disk_failed = True
             self.stop(str(error))
             return
+        self.disk_failed = opened.full is not None and opened.restored is None
         foreign = identity_refusal(opened, self.name)
         if foreign is not None:
             self.stop(foreign)
@@ -378,5 +379,6 @@ class Server(Process):
 
     def _disk_failed(self, epoch: int, error: StoreError) -> None:
         if epoch == self.epoch:
-            self.disk_failed |= not isinstance(error, StoreLow | StoreFull)
+            empty = not self.disk.memory.record.cluster
+            self.disk_failed |= empty or not isinstance(error, StoreLow | StoreFull)
             self.executor.disk_failed(error)

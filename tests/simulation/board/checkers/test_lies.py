@@ -8,7 +8,7 @@ from bulletin.core.client.reader import Delivered, WasReset
 from bulletin.core.client.streams import Stream
 from bulletin.core.raft.config import Config
 from bulletin.core.wire.publications import Published
-from bulletin.core.wire.replies import Posted
+from bulletin.core.wire.replies import LoggedIn, Posted
 from bulletin.simulation.board import Options, World
 from bulletin.simulation.violation import Violation
 
@@ -97,6 +97,29 @@ class LieTests(SynchronousTestCase):
 
         world.healing.judge = lie
         self.assertEqual(self.run_and_fail(world), "S9")
+
+    def test_an_answer_that_the_log_does_not_give(self):
+        world = self.world()
+        judge = world.healing.judge
+
+        def lie() -> None:
+            call = next(call for call in world.notes.calls if isinstance(call.outcome, LoggedIn))
+            call.outcome = LoggedIn(not call.outcome.existing)
+            world.notes.judge = lambda _final, **_how: []
+            judge()
+
+        world.healing.judge = lie
+        self.assertEqual(self.run_and_fail(world), "S9")
+
+    def test_times_that_are_off(self):
+        world = self.world(seconds=2.0)
+
+        def lie() -> None:
+            for server in world.servers:
+                server.replica.time.bound = lambda _now: 0.0
+
+        self.later(world, lie)
+        self.assertEqual(self.run_and_fail(world), "time")
 
     def test_a_receipt_that_is_not_true(self):
         world = self.world()
