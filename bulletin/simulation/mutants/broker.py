@@ -130,6 +130,6 @@ MUTANTS: Final = (
         ),
         "S7|S13|crash",
         a_server_dies_after_its_answer,
-        Chance(board_tier({"kill": 0.4, "pause": 0.4})),
+        why="whoever does it again knows it by its id",
     ),
 )

@@ -69,7 +69,6 @@ def wild(
 
 TURBULENT = log_tier(Options.turbulent)
 TRIMMED = log_tier(Options.trimmed)
-FORGETFUL = log_tier(Options.forgetful)
 LIVENESS = log_tier(Options.liveness)
 
 

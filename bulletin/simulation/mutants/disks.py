@@ -5,7 +5,7 @@ from typing import Final
 
 from bulletin.core.raft.greeting import Greeter
 from bulletin.core.raft.trust import Trust
-from bulletin.simulation.mutants.chance import FORGETFUL
+from bulletin.simulation.mutants.chance import board_tier
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
 from bulletin.simulation.scenarios.playing import check
 
@@ -23,7 +23,7 @@ MUTANTS: Final = (
         ),
         "S4|S5|S6|W1|W2|W3|fail-stop",
         partial(check, "lost_tail"),
-        Chance(FORGETFUL, seeds=100),
+        Chance(board_tier({"lost_tail": 0.5, "power": 0.5})),
     ),
     Mutant(
         "24b",
@@ -36,9 +36,9 @@ MUTANTS: Final = (
                 "self.greeted and self._state.trusted_from is None",
             ),
         ),
-        "S4|S6",
+        "S4|S5|S6|S10|W1|W2|W3|L1|fail-stop",
         partial(check, "quarantine"),
-        why="a run in which a disk is rolled back breaks S10 by itself, with the bug and without",
+        Chance(board_tier({"rolled_back": 0.7, "kill": 0.5})),
     ),
     Mutant(
         "24c",
