@@ -8,12 +8,20 @@ import argparse
 import sys
 from functools import partial
 from multiprocessing import Pool
+from typing import NoReturn
 
 from bulletin.simulation.mutants.catalogue import BY_NUMBER
 from bulletin.simulation.mutants.mutant import Mutant
 from bulletin.simulation.mutants.trial import Verdict, try_out
 
 HEADING = "| number | bug | by its schedule | by chance |\n|---|---|---|---|"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def _count(least: int, text: str) -> int:
@@ -52,8 +60,8 @@ def row(mutant: Mutant, verdict: Verdict) -> str:
     return f"| {mutant.number} | {mutant.name} | {schedule} | {chance}{found} |"
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def _arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = _Parser(
         prog="python -m bulletin.simulation.mutants",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,16 +75,19 @@ def _arguments() -> argparse.Namespace:
         help="how many runs by chance each may survive at most; 0: schedules alone; else as many as each one says",
     )
     parser.add_argument("--jobs", type=partial(_count, 1), default=1, help="so many processes at once")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     unknown = [number for number in arguments.only or () if number not in BY_NUMBER]
     if unknown:
         parser.error(f"there is no mutant {unknown[0]}; there are {', '.join(BY_NUMBER)}")
     return arguments
 
 
-def main() -> int:
-    """Run the command; its exit status."""
-    arguments = _arguments()
+def main(words: list[str] | None = None) -> int:
+    """Run the command; its exit status: 0 all were caught, 1 one was not, 2 a mistake on the command line."""
+    arguments = _arguments(words)
+    if not __debug__:
+        print("The checks of the simulation are assertions: run it without -O.", file=sys.stderr)
+        return 2
     numbers = arguments.only or list(BY_NUMBER)
     survivors = []
     print(HEADING)

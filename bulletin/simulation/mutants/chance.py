@@ -10,6 +10,7 @@ from random import Random
 
 import attrs
 
+from bulletin.core.limits import OPERATIONS_REMEMBERED
 from bulletin.core.raft.config import Config
 from bulletin.simulation.board import Options as BoardOptions, World
 from bulletin.simulation.clocks import World as ClockWorld
@@ -89,11 +90,13 @@ def board_tier(
     *,
     seconds: float = 4.0,
     config: Mapping[str, int] | None = None,
+    window: int = OPERATIONS_REMEMBERED,
 ) -> Run:
     """Runs of the board tier: three servers, two brokers, and clients in a hurry.
 
     :param faults: mean seconds between two strikes, by kind.
     :param config: other fields of the nodes' configuration.
+    :param window: operations remembered.
     """
 
     def run(seed: int) -> None:
@@ -107,6 +110,7 @@ def board_tier(
             loops=3,
             pauses=(0.0, 0.02),
             config=attrs.evolve(quick, **(config or {})),
+            window=window,
             calm=1,
         )
         World(seed, options).run()

@@ -7,7 +7,7 @@ from bulletin.core.raft.election import Election
 from bulletin.core.raft.progress import Progress
 from bulletin.core.raft.replication import Replication
 from bulletin.core.raft.snapshots import Snapshots
-from bulletin.simulation.mutants.chance import LIVENESS, TRIMMED
+from bulletin.simulation.mutants.chance import LIVENESS, TRIMMED, wild
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
 from bulletin.simulation.scenarios.playing import check
 
@@ -97,6 +97,21 @@ MUTANTS: Final = (
         "L1",
         partial(check, "probe_lost"),
         Chance(LIVENESS, quick=True),
+    ),
+    Mutant(
+        "L-f2",
+        "what was sent counts as under way until its own answer comes, however much is answered after it",
+        (
+            Patch(
+                Progress,
+                "acknowledged",
+                "while self.inflight and self.inflight[0][0] <= reached:",
+                "while self.inflight and self.inflight[0][0] == reached:",
+            ),
+        ),
+        "L1",
+        partial(check, "window"),
+        Chance(wild({"loss": 0.2, "duplication": 0.5}, config={"inflight_messages_max": 2}), quick=True),
     ),
     Mutant(
         "L-g",

@@ -142,9 +142,9 @@ MUTANTS: Final = (
         "B4",
         "tables that travel are without the sessions",
         (Patch(memory_tables, "_sealed", "for user, row in sessions]", "for user, row in ()]"),),
-        "S5|S7",
+        "S5|S7|crash",
         partial(repeated_at_another, 2, restart=False),
-        why="no operation is forgotten in a run: the window is longer",
+        Chance(board_tier(_AWAY, config=_SHORT, window=8)),
     ),
     Mutant(
         "23",
@@ -157,9 +157,9 @@ MUTANTS: Final = (
                 "    assert window > 0\n    window = max(1, window // 2) if ordinal else window\n",
             ),
         ),
-        "S5|S7",
+        "S5|S7|crash",
         partial(repeated_at_another, 4, restart=True),
-        why="the window is longer than a run",
+        Chance(board_tier(_AWAY, window=16)),
     ),
     Mutant(
         "25",
