@@ -92,7 +92,9 @@ class Ruins:
         _mend(cluster, self.core)
         for server in self.rest:
             kind = rng.choice(("dead", "deaf", "mute", "away", "torn", "frozen", "stalled"))
-            cluster.note(f"core_without_{kind}{'_leader' if server is leader else ''}")
+            cluster.note(f"core_without_{kind}")
+            if server is leader:
+                cluster.note("core_without_its_leader")
             cluster.steps.add(cluster.time.now, f"server {server.number} is {kind} for good")
             self._break(server, kind)
 
