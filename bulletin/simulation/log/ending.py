@@ -97,6 +97,8 @@ class Ruins:
                 cluster.note("core_without_its_leader")
             cluster.steps.add(cluster.time.now, f"server {server.number} is {kind} for good")
             self._break(server, kind)
+        # A leader whose disk does nothing notices that by what it is asked to store, and not before.
+        cluster.workload.propose(min(self.core, key=lambda server: server.paused_until), client=0)
 
     def _break(self, server: "Server", kind: str) -> None:
         cluster = self._cluster
@@ -187,12 +189,13 @@ class Demands:
         """L1.
 
         What was delayed before arrives all the same, and who stands still goes on as late as it would have; only
-        then is the weather calm.
+        then is the weather calm.  Where a core has to do, time counts from when all of it goes on: each of it may be needed.
         """
         time, workload = self._cluster.time, self._cluster.workload
         paused = max(server.paused_until for server in self._core)
         stragglers = max(self._cluster.network.latest_arrival, paused)
-        limit = time.now + TIMEOUTS_TO_HEAL * self._timeout
+        begins = time.now if self._core == self._cluster.servers else max(time.now, paused)
+        limit = begins + TIMEOUTS_TO_HEAL * self._timeout
         self._until(self._settled, limit)
         leader = self.leader()
         assert leader is not None, "L1: no leader after the healing"

@@ -156,10 +156,13 @@ class Options:
         """As turbulent, on up to seven servers; then the faults freeze, and a majority has to work among ruins."""
         rng = Random(seed)
         options = cls.trimmed(seed) if rng.random() < 0.25 else cls.turbulent(seed)
+        # Where each of a bare majority is needed, candidates that come at the same time must be rare.
+        config = attrs.evolve(options.config, election_seconds_spread=rng.choice((0.1, 0.2)))
         return attrs.evolve(
             options,
             servers=rng.choice((3, 3, 3, 4, 5, 5, 7)),
             seconds=rng.uniform(0.3, 2.0),
+            config=config,
             mode="liveness",
         )
 

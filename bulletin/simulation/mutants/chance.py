@@ -52,13 +52,14 @@ def wild(
 
     def options(seed: int) -> Options:
         rng = Random(seed)
+        number = rng.choice(servers)
         quick = Config(
             heartbeat_seconds=0.05,
             election_seconds_min=0.2,
             election_seconds_spread=rng.choice((0.02, 0.1)),
         )
         return Options(
-            servers=rng.choice(servers),
+            servers=number,
             faults=tuple(faults.items()),
             seconds=seconds,
             clients=clients,
@@ -71,6 +72,15 @@ def wild(
 TURBULENT = log_tier(Options.turbulent)
 TRIMMED = log_tier(Options.trimmed)
 LIVENESS = log_tier(Options.liveness)
+
+
+def _colliding(seed: int) -> Options:
+    options = Options.liveness(seed)
+    return attrs.evolve(options, config=attrs.evolve(options.config, election_seconds_spread=0.02))
+
+
+COLLIDING = log_tier(_colliding)
+"""Liveness mode with elections that collide often, so that terms run apart."""
 
 
 def clock_tier(seconds: float) -> Run:

@@ -7,7 +7,7 @@ from bulletin.core.raft.election import Election
 from bulletin.core.raft.progress import Progress
 from bulletin.core.raft.replication import Replication
 from bulletin.core.raft.snapshots import Snapshots
-from bulletin.simulation.mutants.chance import LIVENESS, TRIMMED, wild
+from bulletin.simulation.mutants.chance import COLLIDING, LIVENESS, TRIMMED, wild
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
 from bulletin.simulation.scenarios.playing import check
 
@@ -81,7 +81,7 @@ MUTANTS: Final = (
         ),
         "L1",
         partial(check, "pre_vote_deadlock"),
-        Chance(LIVENESS, quick=True),
+        Chance(COLLIDING, seeds=20, quick=True),
     ),
     Mutant(
         "L-f",
