@@ -58,6 +58,7 @@ class Forget(Kill):
     """The reference comes back with an empty directory, and learns from the servers."""
 
     kind = "forget"
+    servers_min = 1
 
     @classmethod
     def pick(

@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 from bulletin.torture.board import RoleProcess
-from bulletin.torture.faults.fault import READY, Conditions, Fault, Scene, copy_directory
+from bulletin.torture.faults.fault import READY, Fault, Scene, copy_directory
 
 DATABASE: Final = "board.sqlite"
 WAL: Final = "board.sqlite-wal"
@@ -117,10 +117,6 @@ class Damage(Fault, ABC):
         self.victim.start()
         return False
 
-    def others_mend(self) -> bool:
-        """Whether there are so many servers that they can bring back what is damaged in a database."""
-        return len(self.scene.board.servers) > 2
-
     def said_since(self) -> str:
         """What the server has logged since it was damaged."""
         with self.victim.log.open("rb") as log:
@@ -169,7 +165,7 @@ class Truncate(Damage):
 
     def damage(self, data: Path) -> str:
         """Cut one off at any byte."""
-        path = _one_of(self.rng, data, (WAL, HARD_STATE, *([DATABASE] if self.others_mend() else [])))
+        path = _one_of(self.rng, data, (DATABASE, WAL, HARD_STATE))
         self.hidden = path.name == DATABASE
         size = path.stat().st_size
         length = self.rng.choice(
@@ -187,7 +183,7 @@ class Flip(Damage):
 
     def damage(self, data: Path) -> str:
         """Flip some, anywhere."""
-        path = _one_of(self.rng, data, (WAL, HARD_STATE, *([DATABASE] * 2 if self.others_mend() else [])))
+        path = _one_of(self.rng, data, (DATABASE, DATABASE, WAL, HARD_STATE))
         flipped = flip(path, self.rng, self.rng.choice((1, 1, 2, 8)))
         self.hidden = path.name == DATABASE
         return f"bits flipped in {path.name} at {', '.join(map(str, flipped))}"
@@ -231,11 +227,6 @@ class Swap(Damage):
         names = self.rng.choice(((DATABASE, WAL, HARD_STATE), (DATABASE, WAL), (HARD_STATE,)))
         replace_files(self.scene.board.data(other), data, names)
         return f"{', '.join(names)} of {other.name}"
-
-    @classmethod
-    def obstacle(cls, conditions: Conditions) -> str | None:
-        """There must be another one."""
-        return None if conditions.servers > 1 else "it takes two servers"
 
 
 class Loss(Damage):

@@ -29,7 +29,7 @@ class _Ordered(Fault):
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
         """It takes the library."""
-        return conditions.abilities.disk_orders
+        return super().obstacle(conditions) or conditions.abilities.disk_orders
 
     def begin(self) -> None:
         """Order it."""
@@ -90,7 +90,8 @@ class Full(Fault):
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
         """Either will do."""
-        return conditions.abilities.mounts and conditions.abilities.disk_orders
+        able = conditions.abilities
+        return super().obstacle(conditions) or (able.mounts and able.disk_orders)
 
     def begin(self) -> None:
         """Take all the room."""
@@ -117,11 +118,6 @@ class FullMajority(Full):
     excuses = True
     weight = 1
     seconds = (0.5, 3.0)
-
-    @classmethod
-    def obstacle(cls, conditions: Conditions) -> str | None:
-        """One server alone is its own majority."""
-        return super().obstacle(conditions) or (None if conditions.servers > 2 else "it takes three servers")
 
     @classmethod
     def pick(

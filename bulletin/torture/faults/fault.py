@@ -94,6 +94,9 @@ class Fault:
     alone: ClassVar[bool] = False
     """Whether all must be whole before it, and stay so during it."""
 
+    servers_min: ClassVar[int] = 3
+    """Of so many servers one may be broken; 1 for what breaks no server, or all."""
+
     weight: ClassVar[int] = 2
     """How often it comes, relative to the others."""
 
@@ -110,8 +113,7 @@ class Fault:
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
         """Why it cannot happen here, or None."""
-        del conditions
-        return None
+        return None if conditions.servers >= cls.servers_min else "it takes three servers"
 
     @classmethod
     def pick(

@@ -30,7 +30,7 @@ class _Links(Fault):
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
         """It takes a network of our own."""
-        return conditions.abilities.network
+        return super().obstacle(conditions) or conditions.abilities.network
 
     @property
     def network(self) -> Network:
@@ -107,17 +107,13 @@ class Partial(_Cut):
         self.detail = f"from {fellow}"
         self.links = both_ways(self.victims, [fellow])
 
-    @classmethod
-    def obstacle(cls, conditions: Conditions) -> str | None:
-        """There must be a third one."""
-        return super().obstacle(conditions) or (None if conditions.servers > 2 else "it takes three servers")
-
 
 class Edges(_Cut):
     """Broker, proxy or reference, cut off from some of the servers."""
 
     kind = "edges"
     excuses = True
+    servers_min = 1
 
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
         super().__init__(scene, rng, claims)
@@ -161,7 +157,7 @@ class SlowLinks(_Links):
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
         """It takes a device besides."""
-        return conditions.abilities.slow_links
+        return super().obstacle(conditions) or conditions.abilities.slow_links
 
     def begin(self) -> None:
         """Hold back what it sends and hears."""

@@ -7,7 +7,7 @@ from threading import Event
 from typing import ClassVar, Final
 
 from bulletin.torture.board import RoleProcess
-from bulletin.torture.faults.fault import Conditions, Fault, Scene
+from bulletin.torture.faults.fault import Fault, Scene
 from bulletin.torture.faults.probe import WITHOUT_MAJORITY, Probe
 
 STOP_SECONDS: Final = 30.0
@@ -123,6 +123,8 @@ class _Edge:
 class _EdgeFault(_Edge, Fault):
     """An edge role that is killed, stopped, or paused."""
 
+    servers_min = 1
+
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
         super().__init__(scene, rng, claims)
         self._way = rng.choice((Kill, Stop, Pause))(scene, rng, claims)
@@ -160,6 +162,7 @@ class Everything(Fault):
     """All processes at once, as when the power fails, but for what the kernel had not written yet."""
 
     kind = "everything"
+    servers_min = 1
     alone = True
     weight = 1
     excuses = True
@@ -188,10 +191,10 @@ class Everything(Fault):
         self.scene.held.difference_update(role.name for role in self.claims)
 
 
-def majority_of(scene: Scene, rng: Random) -> tuple[RoleProcess, ...] | None:
-    """So many servers that no majority is left, but one at least; None: there are too few."""
+def majority_of(scene: Scene, rng: Random) -> tuple[RoleProcess, ...]:
+    """So many servers that no majority is left."""
     servers = scene.board.servers
-    return tuple(rng.sample(servers, len(servers) // 2 + 1)) if len(servers) > 2 else None
+    return tuple(rng.sample(servers, len(servers) // 2 + 1))
 
 
 class Majority(Fault):
@@ -210,11 +213,6 @@ class Majority(Fault):
         """A majority, of which one may be the leader; at least one server stays."""
         del budget
         return majority_of(scene, rng) if len(free) == len(scene.board.roles) else None
-
-    @classmethod
-    def obstacle(cls, conditions: Conditions) -> str | None:
-        """One server alone is its own majority."""
-        return None if conditions.servers > 2 else "it takes three servers"
 
     def begin(self) -> None:
         """Kill them, and ask what is left."""

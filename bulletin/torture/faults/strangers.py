@@ -15,6 +15,7 @@ class SlowReader(Fault):
     """Subscribers to everything that never read."""
 
     kind = "slow-reader"
+    servers_min = 1
     seconds = (4.0, 12.0)
 
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
@@ -50,6 +51,7 @@ class Flood(Fault):
     """Somebody sends as fast as he can, sense and nonsense, to one of the ports."""
 
     kind = "flood"
+    servers_min = 1
     excuses = True
     seconds = (1.0, 4.0)
 

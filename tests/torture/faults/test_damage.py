@@ -95,7 +95,6 @@ class DamageTests(SynchronousTestCase):
         self.assertEqual((fault.came_to, self.victim.starts), ("well again", 1))
 
     def test_a_database_that_was_cut_is_made_obvious_too(self):
-        self.more_servers()
         for seed in range(100):
             fault = Truncate(self.scene, Random(seed), (self.victim,))
             fault.begin()
@@ -145,11 +144,7 @@ class DamageTests(SynchronousTestCase):
         self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
         self.assertIn("server1, with coffee in it, does not mend itself", self.scene.broken[0])
 
-    def more_servers(self):
-        self.scene.board.servers = [*self.servers, Role("server3", self.folder)]
-
     def flipped_database(self):
-        self.more_servers()
         for seed in range(100):
             fault = Flip(self.scene, Random(seed), (self.victim,))
             fault.begin()
