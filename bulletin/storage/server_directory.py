@@ -127,6 +127,27 @@ class ServerDirectory:
             files.remove(self.database.with_name(DATABASE + "-shm"))
         files.sync(self.path)
 
+    def write_wal_anew(self) -> None:
+        """Have what can be read of the write-ahead log on the disk, before anything is built on it.
+
+        A sync that failed may have left a part of it unwritten for good, though the system goes on showing it: what was then
+        appended behind, or folded into the database, a power cut would have torn apart.
+
+        :raises OSError: it is as it was.
+        """
+        path = self.database.with_name(DATABASE + WAL)
+        if not self.files.exists(path):
+            return
+        file = self.files.open(path, os.O_RDONLY)
+        try:
+            data = bytearray()
+            while part := file.read(MIB, len(data)):
+                data += part
+        finally:
+            file.close()
+        if data:
+            replace_durably(path, bytes(data), self.files)
+
     def end_damage(self) -> None:
         """There is a new database.
 

@@ -1,5 +1,6 @@
 """The power fails at any moment, and whatever was acknowledged is there, or is known to be missing."""
 
+import errno
 from random import Random
 
 import apsw
@@ -10,6 +11,7 @@ from bulletin.core.board.board import Board
 from bulletin.core.log.entry import Anchor
 from bulletin.core.raft.ready import Fetch, HardState
 from bulletin.core.store.port import StoreError
+from bulletin.storage.simulated_disk.disk import SimulatedDisk
 from bulletin.storage.simulated_disk.keeping import everything, nothing, some
 from tests.storage.old_versions import as_version_1
 from tests.storage.scribe import Scribe
@@ -328,3 +330,23 @@ class OnceInALifeTests(SynchronousTestCase):
             self.assertEqual((restored.last_index, found.board.streams), (1, ()), where)
 
         self.assertGreater(self.each_moment(disk, disk.start, look), 120)
+
+    def test_a_start_after_a_sync_that_failed(self):
+        """What it could not sync is shown by the system, and may be gone: what comes after it is not lost with it."""
+        for seed in range(12):
+            disk = SimulatedHarness(SimulatedDisk(Random(seed)))
+            scribe = disk.begin()
+            disk.write(scribe.persist([scribe.login("ana")]), scribe.apply())
+            disk.disk.fault = lambda path, what: (
+                OSError(errno.EIO, "EIO") if (path[-4:], what) == ("-wal", "sync") else None
+            )
+            self.assertFalse(disk.write(scribe.persist(body=bytes(9000))))
+            disk.disk.fault = lambda _path, _what: None
+            disk.failures.clear()
+            disk.end()
+
+            def look(_harness, found, where):
+                self.assertIsNone(found.restored.trusted_from, where)
+                self.assertIn(found.restored.last_index, (2, 3), where)
+
+            self.each_moment(disk, disk.start, look)
