@@ -146,13 +146,13 @@ class Disk:
     def lose_file(self, rng: Random) -> bool:
         """The hard-state file cannot be read; often the database has lost its end, too, and nobody can tell how much.
 
-        If it has lost a start, it cannot be told from an old copy, and its fellows exclude it.
+        A fellow that knows of what was lost cannot tell it from an old copy, and excludes it.
         """
         earlier = self._earlier(rng)
         if earlier is None:
             return False
         if rng.random() < 0.7:
-            self.tainted |= earlier[1].incarnation < self.memory.record.incarnation
+            self.tainted = True
             self.memory.back_to(*earlier)
             self.amnesias += 1
         self.memory.file = None
@@ -167,10 +167,15 @@ class Disk:
         return True
 
     def flip(self) -> bool:
-        """A bit of some row is another: whoever reads it notices, or the next start."""
-        if not self.memory.record.cluster:
+        """A bit of some row is another: whoever reads it notices, or the next start.
+
+        Where the hard-state file, too, does not know the latest start, its fellows exclude the server.
+        """
+        memory = self.memory
+        if not memory.record.cluster:
             return False
-        self.memory.damage = "a row"
+        memory.damage = "a row"
+        self.tainted |= memory.file is None or memory.file.incarnation < memory.record.incarnation
         return True
 
     def roll_back(self, rng: Random) -> bool:

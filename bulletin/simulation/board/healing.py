@@ -42,6 +42,9 @@ AGREE_SECONDS: Final = 20.0
 READERS_SECONDS: Final = 30.0
 """Within these a reader has read to the end: it looks after ten seconds of silence."""
 
+ENTRIES_A_TRANSFER: Final = 1000
+"""More are not committed while tables are taken over."""
+
 PROBE: Final = "sonda"
 
 
@@ -90,6 +93,8 @@ class Healing:
         self._wait(
             lambda: self._leader() is not None, self._timeout * TIMEOUTS_TO_LEAD, "L1", "there is no leader"
         )
+        if world.options.config.held_entries < ENTRIES_A_TRANSFER:
+            self._quieten()  # tables are of no use where the log that goes on from them is trimmed meanwhile
         self._wait(self._ready, READY_SECONDS, "L1", "not all servers are ready")
         self._probe()
         self._quieten()

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final as Constant
 
 import attrs
 
@@ -99,9 +100,14 @@ class Final:
 
 
 class Notes:
-    """The notes of a run."""
+    """The notes of a run.
 
-    def __init__(self) -> None:
+    :param copies: whether the network makes copies of requests: one may take effect after another was refused for want of
+        room, of a leader, or of time.
+    """
+
+    def __init__(self, *, copies: bool = False) -> None:
+        self._copies = copies
         self.calls: list[Call] = []
         self.followings: list[Following] = []
 
@@ -141,7 +147,13 @@ class Notes:
             key = (call.user, call.id, repr(call.request))
             known = merged.get(key)
             merged[key] = attrs.evolve(call) if known is None else _merge(known, call)
-        return list(merged.values())
+        found = list(merged.values())
+        if self._copies:
+            found = [
+                _unknown(call) if was_refused(call.outcome) and not _refused_by_state(call) else call
+                for call in found
+            ]
+        return found
 
     def _answered(self) -> Iterable[Call]:
         """Linearizable queries that were answered."""
@@ -207,6 +219,9 @@ def _unknown(call: Call) -> Call:
     return attrs.evolve(call, outcome=None, returned=math.inf)
 
 
+_STATE: Constant = {Code.NO_SUCH_CHANNEL, Code.NO_SUCH_USER, Code.NAME_IN_USE, Code.FULL, Code.ID_REUSED}
+
+
 def _merge(one: Call, other: Call) -> Call:
     """Two calls of one operation: what is known of it."""
     invoked = min(one.invoked, other.invoked)
@@ -214,10 +229,15 @@ def _merge(one: Call, other: Call) -> Call:
     if done:
         first = min(done, key=lambda call: call.returned)
         return attrs.evolve(first, invoked=invoked)
-    refused = was_refused(one.outcome) and was_refused(other.outcome)
-    return attrs.evolve(
-        one if refused else attrs.evolve(one, outcome=None, returned=math.inf), invoked=invoked
-    )
+    by_state = [call for call in (one, other) if _refused_by_state(call)]
+    if was_refused(one.outcome) and was_refused(other.outcome):
+        return attrs.evolve(by_state[0] if by_state else one, invoked=invoked)
+    return attrs.evolve(_unknown(one), invoked=invoked)
+
+
+def _refused_by_state(call: Call) -> bool:
+    """Whether it is the board's state that refused a call: an answer that has its place in the log."""
+    return isinstance(call.outcome, Refusal) and call.outcome.code in _STATE
 
 
 def _posts(writes: Iterable[Call]) -> Iterable[Post]:

@@ -62,6 +62,9 @@ KINDS: Final = (*NETWORK, *PROCESS, *DISK)
 SETTINGS: Final = ("clock_drift", "clock_rates")
 """Faults that are there from the start, or not at all."""
 
+COPYING: Final = ("duplication", "old_letters", "stranger")
+"""Faults by which a message may come again."""
+
 Mode = Literal["safety", "liveness"]
 
 

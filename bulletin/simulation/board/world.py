@@ -29,7 +29,7 @@ from bulletin.simulation.board.healing import Healing
 from bulletin.simulation.board.history import Call, Notes
 from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.network import Letter, Network
-from bulletin.simulation.board.options import Options
+from bulletin.simulation.board.options import COPYING, Options
 from bulletin.simulation.board.process import Process
 from bulletin.simulation.board.proxy import Proxy
 from bulletin.simulation.board.reference import Reference
@@ -65,7 +65,7 @@ class World:
         self.options = options or Options.draw(seed)
         self.time = SimulatedTime()
         self.counts: Counter[str] = Counter()
-        self.notes = Notes()
+        self.notes = Notes(copies=any(kind in COPYING for kind, _ in self.options.faults))
         self.network = Network(self.time, Random(f"{seed} network"), self._deliver)
         self.committed: list[Entry] = []
         """The committed log."""
