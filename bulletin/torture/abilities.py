@@ -136,3 +136,11 @@ def mount(folder: Path, mebibytes: int) -> None:
     folder.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700", "tmpfs", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def unmount(folder: Path) -> None:
+    """Undo :func:`mount`; what is in it is gone.
+
+    :raises subprocess.CalledProcessError: it cannot be.
+    """
+    subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)

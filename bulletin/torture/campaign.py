@@ -11,7 +11,7 @@ import attrs
 
 from bulletin.linearizability.streams import Followed, Stored, check_streams
 from bulletin.torture import shelves
-from bulletin.torture.abilities import Abilities, compile_library, mount
+from bulletin.torture.abilities import Abilities, compile_library, mount, unmount
 from bulletin.torture.board import Board, NotReadyError
 from bulletin.torture.faults import KINDS
 from bulletin.torture.faults.changes import DRIFTS, OFFSETS, set_option
@@ -258,6 +258,9 @@ class Campaign:
             self.load.close()
             self.load.record.write(self.plan.folder)
         self.board.destroy()
+        for server in self.board.servers:
+            if self.board.data(server).is_mount():
+                unmount(self.board.data(server))
         if self.network is not None:
             self.network.close()
         self._log.close()

@@ -1,6 +1,7 @@
 """The command: its sentences and statuses, and a short campaign from a seed."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,13 @@ ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 240.0
 
 
-def torture(*arguments):
+def torture(*arguments, **environment):
     return subprocess.run(
         [sys.executable, "-m", "bulletin.torture", *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env=os.environ | environment,
         check=False,
         timeout=PATIENCE,
     )
@@ -63,8 +65,10 @@ class CampaignTests(SynchronousTestCase):
     def test_a_short_one(self):
         """What this machine cannot do is left out, and named on the standard error that a failure shows."""
         with tempfile.TemporaryDirectory(prefix="bulletin-torture-") as folder:
-            done = torture("--seconds", "8", "--seed", "7", "--keep", str(Path(folder) / "kept"))
+            done = torture("--seconds", "8", "--seed", "7", TMPDIR=folder)
+            left = list(Path(folder).glob("bulletin-torture-*"))
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(left, [])
         figures = json.loads(done.stdout)
         self.assertEqual(figures["broken"], 0)
         self.assertGreater(figures["faults"], 0)
