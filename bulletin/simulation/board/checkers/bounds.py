@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from bulletin.core.broker.dispatcher import PATIENCE
 from bulletin.core.client.caller import CALLS_MAX
+from bulletin.core.client.streams import BUFFER_BYTES_MAX, BUFFER_POSTS_MAX
 from bulletin.core.server.proposals import PROPOSALS_BYTES_MAX, PROPOSALS_MAX
 from bulletin.core.server.queries import QUERIES_MAX
 from bulletin.simulation.board.broker import Broker
@@ -60,6 +61,10 @@ class Bounds(BoardChecker):
     def _client(self, client: Client) -> None:
         if len(client.exchange.caller) > CALLS_MAX:
             raise Violation("S13", f"{client.name} has too many calls under way")
+        if client.exchange.reader is not None:
+            for progress in client.exchange.reader._streams.values():
+                if len(progress.buffer) > BUFFER_POSTS_MAX or progress.buffered > BUFFER_BYTES_MAX:
+                    raise Violation("S13", f"{client.name} keeps {len(progress.buffer)} posts of one stream")
         oldest = next(iter(client.unsettled.values()), None)
         if oldest is None or not self._settled(client):
             return
