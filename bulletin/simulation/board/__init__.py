@@ -40,7 +40,6 @@ SOMETIMES: Final = (
     "read_waits_for_own_term",
     "reads_lost",
     "snapshots_installed",
-    "stepped_down_by_disk",
     "stepped_down_by_quorum",
     "truncations",
     "trusted_again",
