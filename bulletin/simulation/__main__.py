@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from random import SystemRandom
 from typing import Any, Final, NoReturn
 
@@ -11,6 +12,7 @@ import attrs
 
 from bulletin.simulation.campaign import Outcome, Plan, run
 from bulletin.simulation.shrinker import Shrinker
+from bulletin.simulation.tier import Tier
 from bulletin.simulation.tiers import TIERS
 
 PROGRAM: Final = "python -m bulletin.simulation"
@@ -26,29 +28,38 @@ FAILURES_MAX: Final = 5
 """After so many the campaign ends."""
 
 
-def main(arguments: list[str] | None = None, program: str = PROGRAM) -> int:
+def main(
+    arguments: list[str] | None = None, program: str = PROGRAM, tiers: Mapping[str, Tier] = TIERS
+) -> int:
     """Run a campaign; the exit status: 0 all promises held, 1 one was broken or something never happened, 2 a mistake.
 
     :param arguments: None: those of the process.
     :param program: what is to be typed to run it.
+    :param tiers: the worlds that there are, by their names.
     """
-    parser = _parser(program)
+    parser = _parser(program, tiers)
     asked = parser.parse_args(arguments)
     if not __debug__:
         print("The checks of the simulation are assertions: run it without -O.", file=sys.stderr)
         return 2
     report = Report(
-        shrink_seconds=0.0 if asked.no_shrinking else SHRINK_SECONDS, traces=asked.trace, program=program
+        shrink_seconds=0.0 if asked.no_shrinking else SHRINK_SECONDS,
+        traces=asked.trace,
+        tiers=tiers,
+        program=program,
     )
     began = time.perf_counter()
-    plan = _plan(asked)
+    plan = _plan(asked, tiers)
     for kind, _mean in plan.changes.get("faults", ()):
         for tier in plan.tiers:
-            if kind not in TIERS[tier].kinds:
-                parser.error(f"tier {tier} has no fault {kind!r}; it has {', '.join(TIERS[tier].kinds)}")
+            if kind not in tier.kinds:
+                parser.error(f"tier {tier.name} has no fault {kind!r}; it has {', '.join(tier.kinds)}")
     for tier in plan.tiers:
-        print(f"tier {tier}: {TIERS[tier].about}; seeds from {plan.first} on", flush=True)
-    run(plan, report.ended)
+        print(f"tier {tier.name}: {tier.about}; seeds from {plan.first} on", flush=True)
+    try:
+        run(plan, report.ended)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
     return report.sum_up(plan.tiers, time.perf_counter() - began, demand_all=asked.every)
 
 
@@ -59,13 +70,13 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def _parser(program: str, tiers: Mapping[str, Tier]) -> argparse.ArgumentParser:
     parser = _Parser(prog=program, description=__doc__)
     parser.add_argument("--minutes", type=_positive, help="begin no new run after so much real time")
     parser.add_argument("--jobs", type=_count, default=1, help="processes (1)")
     parser.add_argument("--seed", type=_number, help="the first seed (by chance); alone: run just this one")
     parser.add_argument("--seeds", type=_count, help="how many seeds")
-    parser.add_argument("--tier", choices=[*TIERS, "all"], default="all", help="which world (all)")
+    parser.add_argument("--tier", choices=[*tiers, "all"], default="all", help="which world (all)")
     parser.add_argument(
         "--every", action="store_true", help="fail if anything on a tier's list never happened"
     )
@@ -82,7 +93,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(asked: argparse.Namespace) -> Plan:
+def _plan(asked: argparse.Namespace, tiers: Mapping[str, Tier]) -> Plan:
     changes = {
         name: value
         for name in ("servers", "clients", "seconds", "faults", "skip")
@@ -92,7 +103,7 @@ def _plan(asked: argparse.Namespace) -> Plan:
     if seeds is None and asked.minutes is None:
         seeds = 1 if asked.seed is not None else SEEDS_FOR_ALL
     return Plan(
-        tiers=tuple(TIERS) if asked.tier == "all" else (asked.tier,),
+        tiers=tuple(tiers.values()) if asked.tier == "all" else (tiers[asked.tier],),
         first=SystemRandom().getrandbits(SEED_BITS) if asked.seed is None else asked.seed,
         seeds=seeds,
         seconds=float("inf") if asked.minutes is None else 60 * asked.minutes,
@@ -108,11 +119,13 @@ class Report:
 
     :param shrink_seconds: how long a failing run is made smaller.
     :param traces: whether the hash of each run is printed.
+    :param tiers: the worlds that there are, by their names.
     :param program: what is to be typed to run it.
     """
 
     shrink_seconds: float
     traces: bool
+    tiers: Mapping[str, Tier] = TIERS
     program: str = PROGRAM
     counts: dict[str, Counter[str]] = attrs.Factory(dict)
     runs: Counter[str] = attrs.Factory(Counter)
@@ -135,7 +148,7 @@ class Report:
 
     def _tell(self, outcome: Outcome) -> None:
         until = time.perf_counter() + self.shrink_seconds
-        shrinker = Shrinker(TIERS[outcome.tier], outcome, lambda: time.perf_counter() >= until)
+        shrinker = Shrinker(self.tiers[outcome.tier], outcome, lambda: time.perf_counter() >= until)
         small = shrinker.shrink() if self.shrink_seconds else outcome
         failure = small.failure
         assert failure is not None
@@ -146,16 +159,16 @@ class Report:
         for step in failure.steps:
             print(f"    {step}")
         print(f"  {failure.place.rstrip()}")
-        print(f"again: {replay(small, self.program)}", flush=True)
+        print(f"again: {replay(self.tiers[small.tier], small, self.program)}", flush=True)
 
-    def sum_up(self, tiers: tuple[str, ...], seconds: float, *, demand_all: bool) -> int:
+    def sum_up(self, tiers: Sequence[Tier], seconds: float, *, demand_all: bool) -> int:
         """Print the figures of a campaign that took so many seconds; the exit status."""
         missing = 0
-        for tier in tiers:
+        for tier in [tier.name for tier in tiers]:
             counts = self.counts.get(tier, Counter())
             for name, times in sorted(counts.items()):
                 print(f"{times:12d}  {name}")
-            never = [name for name in TIERS[tier].sometimes if not counts[name]]
+            never = [name for name in self.tiers[tier].sometimes if not counts[name]]
             if never:
                 print(f"never on tier {tier}: {', '.join(never)}")
                 missing += demand_all or self.runs[tier] >= SEEDS_FOR_ALL
@@ -171,9 +184,9 @@ class Report:
         return 1 if self.failures or missing else 0
 
 
-def replay(outcome: Outcome, program: str = PROGRAM) -> str:
+def replay(tier: Tier, outcome: Outcome, program: str = PROGRAM) -> str:
     """The command that runs an outcome's run again."""
-    drawn: Any = TIERS[outcome.tier].draw(outcome.seed)
+    drawn: Any = tier.draw(outcome.seed)
     options: Any = outcome.options
     words = [f"{program} --tier {outcome.tier} --seed {outcome.seed}"]
     words.extend(

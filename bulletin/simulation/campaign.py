@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import count
+from multiprocessing import get_context
 from typing import Any, Final
 
 import attrs
 
 from bulletin.simulation.tier import Options, Tier, World
-from bulletin.simulation.tiers import TIERS
 from bulletin.simulation.violation import Violation
 
 CRASHED: Final = "exception"
@@ -88,7 +88,7 @@ def _steps(world: World | None) -> tuple[str, ...]:
 class Plan:
     """What a campaign runs.
 
-    :param tiers: their names.
+    :param tiers: the worlds, each of which runs each seed.
     :param first: the first seed.
     :param seeds: how many, or None: until the time is over.
     :param seconds: of real time after which no run begins any more.
@@ -97,7 +97,7 @@ class Plan:
     :param trace: whether to keep a hash over the events of each run.
     """
 
-    tiers: tuple[str, ...]
+    tiers: tuple[Tier, ...]
     first: int
     seeds: int | None
     seconds: float
@@ -111,7 +111,7 @@ class Plan:
         changed: Options = attrs.evolve(drawn, **self.changes)
         return changed
 
-    def runs(self) -> Iterator[tuple[str, int]]:
+    def runs(self) -> Iterator[tuple[Tier, int]]:
         """(tier, seed) in order."""
         numbers = count(self.first) if self.seeds is None else range(self.first, self.first + self.seeds)
         for seed in numbers:
@@ -119,9 +119,9 @@ class Plan:
                 yield tier, seed
 
 
-def run_one(plan: Plan, tier: str, seed: int) -> Outcome:
+def run_one(plan: Plan, tier: Tier, seed: int) -> Outcome:
     """One run of a plan."""
-    return attempt(TIERS[tier], seed, plan.options(TIERS[tier], seed), trace=plan.trace)
+    return attempt(tier, seed, plan.options(tier, seed), trace=plan.trace)
 
 
 def run(plan: Plan, ended: Callable[[Outcome], bool], clock: Callable[[], float] = time.perf_counter) -> None:
@@ -137,7 +137,8 @@ def run(plan: Plan, ended: Callable[[Outcome], bool], clock: Callable[[], float]
                 return
         return
     runs = plan.runs()
-    with ProcessPoolExecutor(plan.jobs) as pool:
+    # Forked from a process that has threads, a child may wait for ever for a lock that one of them held.
+    with ProcessPoolExecutor(plan.jobs, get_context("spawn")) as pool:
         waiting: set[Future[Outcome]] = set()
         enough = False
         while True:

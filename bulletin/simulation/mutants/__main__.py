@@ -6,11 +6,12 @@ python -m bulletin.simulation.mutants --only 6 L-a --seeds 1000 --jobs 2
 
 import argparse
 import sys
+from collections.abc import Iterator
 from functools import partial
-from multiprocessing import Pool
+from multiprocessing import get_context
 from typing import NoReturn
 
-from bulletin.simulation.mutants.catalogue import BY_NUMBER
+from bulletin.simulation.mutants.catalogue import BY_NUMBER, tried
 from bulletin.simulation.mutants.mutant import Mutant
 from bulletin.simulation.mutants.trial import Verdict, try_out
 
@@ -38,9 +39,14 @@ def _count(least: int, text: str) -> int:
     return number
 
 
-def _tried(seeds: int | None, number: str) -> tuple[str, Verdict]:
-    """What becomes of one; a process of its own may be asked."""
-    return number, try_out(BY_NUMBER[number], seeds)
+def _verdicts(numbers: list[str], seeds: int | None, jobs: int) -> Iterator[tuple[str, Verdict]]:
+    """What becomes of each, in order."""
+    if jobs == 1:
+        yield from ((number, try_out(BY_NUMBER[number], seeds)) for number in numbers)
+        return
+    # Forked from a process that has threads, a child may wait for ever for a lock that one of them held.
+    with get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(partial(tried, seeds), numbers)
 
 
 def row(mutant: Mutant, verdict: Verdict) -> str:
@@ -91,12 +97,11 @@ def main(words: list[str] | None = None) -> int:
     numbers = arguments.only or list(BY_NUMBER)
     survivors = []
     print(HEADING)
-    with Pool(arguments.jobs) as pool:
-        for number, verdict in pool.imap(partial(_tried, arguments.seeds), numbers):
-            mutant = BY_NUMBER[number]
-            print(row(mutant, verdict), flush=True)
-            if not verdict.caught(mutant):
-                survivors.append(number)
+    for number, verdict in _verdicts(numbers, arguments.seeds, arguments.jobs):
+        mutant = BY_NUMBER[number]
+        print(row(mutant, verdict), flush=True)
+        if not verdict.caught(mutant):
+            survivors.append(number)
     caught = len(numbers) - len(survivors)
     print(f"{caught} of {len(numbers)} were caught" + (f"; not {', '.join(survivors)}" if survivors else ""))
     return 1 if survivors else 0

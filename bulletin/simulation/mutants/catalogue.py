@@ -17,6 +17,7 @@ from bulletin.simulation.mutants import (
     tables,
 )
 from bulletin.simulation.mutants.mutant import Mutant
+from bulletin.simulation.mutants.trial import Verdict, try_out
 
 SUBJECTS: Final = (
     election,
@@ -38,5 +39,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = tuple(mutant for subject in SUBJECTS for mu
 
 BY_NUMBER: Final = {mutant.number: mutant for mutant in MUTANTS}
 """The same, by their numbers."""
+
+
+def tried(seeds: int | None, number: str) -> tuple[str, Verdict]:
+    """What becomes of one: a process of its own can be asked.
+
+    :param seeds: see :func:`~bulletin.simulation.mutants.trial.try_out`.
+    """
+    return number, try_out(BY_NUMBER[number], seeds)
+
 
 assert len(BY_NUMBER) == len(MUTANTS), "two mutants have one number"
