@@ -12,6 +12,7 @@
     board/         the board tier: every role, clients and readers, and all that lies between them
     tier, tiers    what a campaign needs of a world; the worlds that there are
     campaign       many seeds, in several processes; ``shrinker`` makes a failing one smaller
+    command_line   what the commands of campaigns have in common
     clocks         the physical clocks, in a world of their own
 
 Nothing that is simulated is a copy: what runs here is the shipped core, and around it there is nothing but time, network

@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import SystemRandom
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import attrs
 
 from bulletin.simulation.campaign import Outcome, Plan, run
+from bulletin.simulation.command_line import Parser, above_zero, whole
 from bulletin.simulation.shrinker import Shrinker
 from bulletin.simulation.tier import Tier
 from bulletin.simulation.tiers import TIERS
@@ -63,19 +64,12 @@ def main(
     return report.sum_up(plan.tiers, time.perf_counter() - began, demand_all=asked.every)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _parser(program: str, tiers: Mapping[str, Tier]) -> argparse.ArgumentParser:
-    parser = _Parser(prog=program, description=__doc__)
-    parser.add_argument("--minutes", type=_positive, help="begin no new run after so much real time")
-    parser.add_argument("--jobs", type=_count, default=1, help="processes (1)")
-    parser.add_argument("--seed", type=_number, help="the first seed (by chance); alone: run just this one")
-    parser.add_argument("--seeds", type=_count, help="how many seeds")
+def _parser(program: str, tiers: Mapping[str, Tier]) -> Parser:
+    parser = Parser(program, __doc__)
+    parser.add_argument("--minutes", type=above_zero(), help="begin no new run after so much real time")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="processes (1)")
+    parser.add_argument("--seed", type=whole(0), help="the first seed (by chance); alone: run just this one")
+    parser.add_argument("--seeds", type=whole(1), help="how many seeds")
     parser.add_argument("--tier", choices=[*tiers, "all"], default="all", help="which world (all)")
     parser.add_argument(
         "--every", action="store_true", help="fail if anything on a tier's list never happened"
@@ -83,9 +77,9 @@ def _parser(program: str, tiers: Mapping[str, Tier]) -> argparse.ArgumentParser:
     parser.add_argument("--trace", action="store_true", help="print a hash over all events of each run")
     parser.add_argument("--no-shrinking", action="store_true", help="leave a failing run as it is")
     changes = parser.add_argument_group("in place of what the seed draws")
-    changes.add_argument("--servers", type=_count)
-    changes.add_argument("--clients", type=_count)
-    changes.add_argument("--seconds", type=_positive, help="how long the faults last, in simulated time")
+    changes.add_argument("--servers", type=whole(1))
+    changes.add_argument("--clients", type=whole(1))
+    changes.add_argument("--seconds", type=above_zero(), help="how long the faults last, in simulated time")
     changes.add_argument(
         "--faults", type=_faults, help="kind/mean seconds between strikes, with commas; or none"
     )
@@ -201,31 +195,8 @@ def replay(tier: Tier, outcome: Outcome, program: str = PROGRAM) -> str:
     return " ".join(words)
 
 
-def _count(text: str) -> int:
-    number = _number(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number
-
-
 def _numbers(text: str) -> frozenset[int]:
-    return frozenset(_number(part) for part in text.split(","))
+    return frozenset(whole(0)(part) for part in text.split(","))
 
 
 def _faults(text: str) -> tuple[tuple[str, float], ...]:
@@ -236,7 +207,7 @@ def _faults(text: str) -> tuple[tuple[str, float], ...]:
         kind, slash, mean = part.partition("/")
         if not slash:
             raise argparse.ArgumentTypeError(f"{part!r} is no kind/seconds")
-        pairs.append((kind, _positive(mean)))
+        pairs.append((kind, above_zero()(mean)))
     return tuple(pairs)
 
 

@@ -7,7 +7,6 @@ servers restart and stand still, one lies by an hour, one lies by a little, one 
     python -m bulletin.simulation.clocks --seeds 0:200 --minutes 30
 """
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from bulletin.core.wire import reference as wire
 from bulletin.core.wire.clocks import Adjustment, Probe, ProbeAnswer
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import Addressed, ReferenceRequest
+from bulletin.simulation.command_line import Parser, above_zero, seed_range
 from bulletin.simulation.time import SimulatedTime
 
 WALL = 1.7e9
@@ -37,6 +37,7 @@ REFERENCE_TICK = 0.25
 STAMPS_EVERY = 0.2
 GRACE = 10.0
 """Seconds after a start of anything in which clocks need not agree yet."""
+MINUTES_MAX = 7 * 24 * 60
 FAR = 6.0
 """Seconds that the board's time may be from true time: as far as honest machines' clocks are that nobody sets, and drift."""
 SHARE_INSIDE = 0.999
@@ -444,24 +445,31 @@ def campaign(seeds: range, seconds: float) -> Iterator[World]:
         yield world
 
 
-def main() -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", default="0:20", help="FIRST:END")
-    parser.add_argument("--minutes", type=float, default=10.0)
-    arguments = parser.parse_args()
-    first, end = map(int, arguments.seeds.split(":"))
+def main(words: list[str] | None = None) -> int:
+    """The command; its exit status: 0 all held, 1 something did not, 2 a mistake on the command line.
+
+    :param words: what was typed; None: this process's arguments.
+    """
+    parser = Parser("python -m bulletin.simulation.clocks", __doc__)
+    parser.add_argument("--seeds", type=seed_range, default=range(20), metavar="FIRST:AFTER", help="0:20")
+    parser.add_argument("--minutes", type=above_zero(MINUTES_MAX), default=10.0, help="each run's (10)")
+    arguments = parser.parse_args(words)
+    if not __debug__:
+        print("The checks of the simulation are assertions: run it without -O.", file=sys.stderr)
+        return 2
     counts: Counter[str] = Counter()
     worst = disagreement = 0.0
-    for world in campaign(range(first, end), 60 * arguments.minutes):
-        counts += world.counts
-        worst = max(worst, world.worst)
-        if world.options.lan:
-            disagreement = max(disagreement, world.disagreement)
-    inside = 1 - counts["outside"] / counts["stamps"]
-    print(f"{end - first} runs of {arguments.minutes:g} minutes: {dict(counts)}")
+    try:
+        for world in campaign(arguments.seeds, 60 * arguments.minutes):
+            counts += world.counts
+            worst = max(worst, world.worst)
+            if world.options.lan:
+                disagreement = max(disagreement, world.disagreement)
+    except AssertionError as error:
+        print(error)
+        return 1
+    inside = 1 - counts["outside"] / max(1, counts["stamps"])
+    print(f"{len(arguments.seeds)} runs of {arguments.minutes:g} minutes: {dict(counts)}")
     print(f"within their bound: {100 * inside:.4f} %; the worst was {1000 * worst:.3f} ms outside")
     print(f"largest disagreement of clocks in step on a fast network: {1000 * disagreement:.3f} ms")
     return 0

@@ -10,8 +10,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
+from bulletin.simulation.command_line import Parser, above_zero, whole
 from bulletin.torture import abilities
 from bulletin.torture.campaign import Campaign, Outcome, Plan
 from bulletin.torture.faults import KINDS
@@ -19,31 +20,9 @@ from bulletin.torture.faults.changes import SERVERS_MAX
 from bulletin.torture.faults.fault import Conditions
 
 SECONDS: Final = 120.0
+SECONDS_MAX: Final = 7 * 86400
 SHOWN_MAX: Final = 20
 """Broken promises that are told at the end; all are in the campaign's log."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"torture: {message}.\n")
-
-
-def _seconds(factor: float, text: str) -> float:
-    try:
-        seconds = factor * float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if not 0 < seconds <= 7 * 86400:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0, or more than a week")
-    return seconds
-
-
-def _integer(low: int, high: int, text: str) -> int:
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from {low} to {high}")
-    return int(text)
 
 
 def _kinds(text: str) -> tuple[str, ...]:
@@ -56,36 +35,32 @@ def _kinds(text: str) -> tuple[str, ...]:
     return names
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's options."""
-    made = _Parser(
-        prog="torture",
-        description="Break a real board of real processes under load, and hold it to its promises.",
-        allow_abbrev=False,
-    )
+    made = Parser("torture", "Break a real board of real processes under load, and hold it to its promises.")
     made.add_argument(
         "--minutes",
-        type=lambda text: _seconds(60, text),
+        type=lambda text: 60 * above_zero(SECONDS_MAX / 60)(text),
         dest="seconds",
         metavar="N",
         help="for how long faults come",
     )
     made.add_argument(
         "--seconds",
-        type=lambda text: _seconds(1, text),
+        type=above_zero(SECONDS_MAX),
         metavar="N",
         default=SECONDS,
         help="the same in seconds; 120 if neither is given",
     )
     made.add_argument(
         "--seed",
-        type=lambda text: _integer(0, 2**63, text),
+        type=whole(0, 2**63),
         metavar="N",
         help="what comes; by chance if not given",
     )
     made.add_argument(
         "--servers",
-        type=lambda text: _integer(1, SERVERS_MAX, text),
+        type=whole(1, SERVERS_MAX),
         metavar="N",
         default=3,
         help="how many servers; 3 if not given",
@@ -95,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--retain",
-        type=lambda text: _integer(1, 2**31, text),
+        type=whole(1, 2**31),
         metavar="N",
         help="log entries that the servers keep; the seed decides if not given",
     )

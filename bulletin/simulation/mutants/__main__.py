@@ -9,34 +9,13 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from multiprocessing import get_context
-from typing import NoReturn
 
+from bulletin.simulation.command_line import Parser, whole
 from bulletin.simulation.mutants.catalogue import BY_NUMBER, tried
 from bulletin.simulation.mutants.mutant import Mutant
 from bulletin.simulation.mutants.trial import Verdict, try_out
 
 HEADING = "| number | bug | by its schedule | by chance |\n|---|---|---|---|"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _count(least: int, text: str) -> int:
-    """A number from the command line.
-
-    :raises argparse.ArgumentTypeError: it is none, or less than ``least``.
-    """
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
-    return number
 
 
 def _verdicts(numbers: list[str], seeds: int | None, jobs: int) -> Iterator[tuple[str, Verdict]]:
@@ -67,20 +46,16 @@ def row(mutant: Mutant, verdict: Verdict) -> str:
 
 
 def _arguments(words: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        prog="python -m bulletin.simulation.mutants",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m bulletin.simulation.mutants", __doc__)
     parser.add_argument(
         "--only", nargs="+", metavar="NUMBER", help="these alone, by their numbers in the table"
     )
     parser.add_argument(
         "--seeds",
-        type=partial(_count, 0),
+        type=whole(0),
         help="how many runs by chance each may survive at most; 0: schedules alone; else as many as each one says",
     )
-    parser.add_argument("--jobs", type=partial(_count, 1), default=1, help="so many processes at once")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="so many processes at once")
     arguments = parser.parse_args(words)
     unknown = [number for number in arguments.only or () if number not in BY_NUMBER]
     if unknown:
