@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from bulletin.simulation.campaign import Outcome, Plan, run
-from bulletin.simulation.command_line import Parser, above_zero, whole
+from bulletin.simulation.command_line import INTERRUPTED, Parser, above_zero, carry_out, whole
 from bulletin.simulation.shrinker import Shrinker
 from bulletin.simulation.tier import Tier
 from bulletin.simulation.tiers import TIERS
@@ -61,11 +61,15 @@ def main(
         run(plan, report.ended)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        report.sum_up(plan.tiers, time.perf_counter() - began, demand_all=False)
+        return 1 if report.failures else INTERRUPTED
     return report.sum_up(plan.tiers, time.perf_counter() - began, demand_all=asked.every)
 
 
 def _parser(program: str, tiers: Mapping[str, Tier]) -> Parser:
-    parser = Parser(program, __doc__)
+    parser = Parser(
+        program, f"Campaigns: {program} --minutes 10 --jobs 2; one seed again: {program} --seed 17"
+    )
     parser.add_argument("--minutes", type=above_zero(), help="begin no new run after so much real time")
     parser.add_argument("--jobs", type=whole(1), default=1, help="processes (1)")
     parser.add_argument("--seed", type=whole(0), help="the first seed (by chance); alone: run just this one")
@@ -212,4 +216,4 @@ def _faults(text: str) -> tuple[tuple[str, float], ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

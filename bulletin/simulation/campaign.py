@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from bulletin.simulation.command_line import end_at_interrupts, interrupts_held_back
 from bulletin.simulation.tier import Options, Tier, World
 from bulletin.simulation.violation import Violation
 
@@ -138,7 +139,7 @@ def run(plan: Plan, ended: Callable[[Outcome], bool], clock: Callable[[], float]
         return
     runs = plan.runs()
     # Forked from a process that has threads, a child may wait for ever for a lock that one of them held.
-    with ProcessPoolExecutor(plan.jobs, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(plan.jobs, get_context("spawn"), initializer=end_at_interrupts) as pool:
         waiting: set[Future[Outcome]] = set()
         enough = False
         while True:
@@ -147,7 +148,8 @@ def run(plan: Plan, ended: Callable[[Outcome], bool], clock: Callable[[], float]
                 if following is None:
                     enough = True
                     break
-                waiting.add(pool.submit(run_one, plan, *following))
+                with interrupts_held_back():
+                    waiting.add(pool.submit(run_one, plan, *following))
             if not waiting:
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)

@@ -28,7 +28,7 @@ from bulletin.core.wire import reference as wire
 from bulletin.core.wire.clocks import Adjustment, Probe, ProbeAnswer
 from bulletin.core.wire.envelope import Dialect
 from bulletin.core.wire.reference import Addressed, ReferenceRequest
-from bulletin.simulation.command_line import Parser, above_zero, seed_range
+from bulletin.simulation.command_line import Parser, above_zero, carry_out, seed_range
 from bulletin.simulation.time import SimulatedTime
 
 WALL = 1.7e9
@@ -476,4 +476,4 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

@@ -1,8 +1,15 @@
-"""What the commands of campaigns have in common: mistakes are told in one sentence, and numbers are what they must be."""
+"""What the commands of campaigns have in common: mistakes are told in one sentence, numbers are what they must be, Ctrl-C ends all."""
 
 import argparse
-from collections.abc import Callable
-from typing import NoReturn
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+INTERRUPTED: Final = 130
+"""The exit status of what was interrupted, as shells have it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,3 +81,45 @@ def seed_range(text: str) -> range:
     if not colon or not found:
         raise argparse.ArgumentTypeError(f"{text!r} is no FIRST:AFTER, such as 0:20")
     return found
+
+
+def new_folder(text: str) -> Path:
+    """A directory that is to be made.
+
+    :raises argparse.ArgumentTypeError: it is there already.
+    """
+    folder = Path(text)
+    if folder.exists():
+        raise argparse.ArgumentTypeError(f"{folder} exists already")
+    return folder
+
+
+def carry_out(command: Callable[[], int]) -> int:
+    """Run a command, so that Ctrl-C or SIGTERM ends it in one word; what it has begun, its own ``finally`` undoes.
+
+    :returns: its exit status, or :data:`INTERRUPTED`.
+    """
+    # The first process of a namespace does not end by this signal unless it says so.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return command()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits meanwhile; for the start of processes that :func:`end_at_interrupts`, and would complain until they do."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_at_interrupts() -> None:
+    """For a process of a pool: Ctrl-C ends it without a word, since the command says it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -4,7 +4,6 @@ import argparse
 import json
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bulletin.simulation.command_line import Parser, above_zero, whole
+from bulletin.simulation.command_line import Parser, above_zero, new_folder, whole
 from bulletin.torture import abilities
 from bulletin.torture.campaign import Campaign, Outcome, Plan
 from bulletin.torture.faults import KINDS
@@ -43,6 +42,7 @@ def parser() -> Parser:
         type=lambda text: 60 * above_zero(SECONDS_MAX / 60)(text),
         dest="seconds",
         metavar="N",
+        default=SECONDS,
         help="for how long faults come",
     )
     made.add_argument(
@@ -76,7 +76,7 @@ def parser() -> Parser:
     )
     made.add_argument(
         "--keep",
-        type=Path,
+        type=new_folder,
         metavar="DIRECTORY",
         help="a new directory for data, logs and records, kept whatever comes of it",
     )
@@ -91,9 +91,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
-    if options.keep is not None and options.keep.exists():
-        print(f"torture: {options.keep} exists already.", file=sys.stderr)
-        return 2
     abilities.enter(arguments)
     return _run(options)
 
@@ -117,29 +114,40 @@ def _run(options: argparse.Namespace) -> int:
         print(f"Not possible here: {impossible}.", file=sys.stderr)
     if not options.quiet and "slow" in kinds and not abilities.netem():
         print("This kernel has no tc netem: a program of our own plays slow links.", file=sys.stderr)
+    folder = Path(tempfile.mkdtemp(prefix="bulletin-torture-")) if options.keep is None else options.keep
+    plan = Plan(options.seconds, seed, options.servers, kinds, folder.resolve(), options.retain, able)
     try:
-        folder = Path(tempfile.mkdtemp(prefix="bulletin-torture-")) if options.keep is None else options.keep
-        folder.mkdir(parents=True, exist_ok=True)
-        plan = Plan(options.seconds, seed, options.servers, kinds, folder.resolve(), options.retain, able)
-        campaign = Campaign(plan, lambda line: None if options.quiet else print(line, file=sys.stderr))
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"torture: the campaign cannot be set up: {error}.", file=sys.stderr)
-        return 2
-    # Whoever is the first process of its namespace does not end by this signal unless it says so.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        outcome = campaign.run()
-        if outcome.broken or options.keep is not None:
-            campaign.keep()
+        campaign = _set_up(plan, options)
+        if campaign is None:
+            return 2
+        try:
+            outcome = campaign.run()
+            if outcome.broken or options.keep is not None:
+                campaign.keep()
+        finally:
+            campaign.close()
     except KeyboardInterrupt:
-        print("torture: interrupted.", file=sys.stderr)
-        if options.keep is None:
-            shutil.rmtree(plan.folder, ignore_errors=True)
-        return 130
-    finally:
-        campaign.close()
+        _remove(plan, options)
+        raise
     print(json.dumps(outcome.figures), flush=True)
     return _report(outcome, plan, options)
+
+
+def _set_up(plan: Plan, options: argparse.Namespace) -> Campaign | None:
+    """The campaign; None, said why, where it cannot be."""
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        return Campaign(plan, lambda line: None if options.quiet else print(line, file=sys.stderr))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"torture: the campaign cannot be set up: {error}.", file=sys.stderr)
+        _remove(plan, options)
+        return None
+
+
+def _remove(plan: Plan, options: argparse.Namespace) -> None:
+    """Leave nothing behind but what was asked for; only when the campaign is closed."""
+    if options.keep is None:
+        shutil.rmtree(plan.folder, ignore_errors=True)
 
 
 def _report(outcome: Outcome, plan: Plan, options: argparse.Namespace) -> int:
@@ -152,6 +160,5 @@ def _report(outcome: Outcome, plan: Plan, options: argparse.Namespace) -> int:
         print(f"Evidence: {plan.folder}", file=sys.stderr)
         print(f"Again: python -m bulletin.torture {' '.join(words)}", file=sys.stderr)
         return 1
-    if options.keep is None:
-        shutil.rmtree(plan.folder, ignore_errors=True)
+    _remove(plan, options)
     return 0

@@ -11,13 +11,13 @@ Exits with 1 where a decoder is broken.  The input that shows it is then in the 
 printed; once the decoder is mended, it belongs into the corpus: ``--keep FILE``.
 """
 
-import argparse
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+from bulletin.simulation.command_line import Parser, carry_out, whole
 from tests.fuzzing.guided import ABSENT, TOGETHER, feed_of, fuzz, is_here
 from tests.fuzzing.seeds import CORPUS, corpus, file_name, write
 from tests.fuzzing.targets import TARGETS
@@ -47,18 +47,14 @@ def guided(name: str, seconds: int, crashes: Path, seed: int) -> int:
     return 1
 
 
-def arguments() -> argparse.ArgumentParser:
+def arguments() -> Parser:
     """What can be asked for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.fuzzing",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("python -m tests.fuzzing", __doc__)
     parser.add_argument("target", nargs="?")
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--all", action="store_true", help="fuzz every target")
-    parser.add_argument("--seconds", type=int, default=60, help="how long, over all targets")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=whole(1), default=60, help="how long, over all targets")
+    parser.add_argument("--seed", type=whole(0), default=1)
     parser.add_argument(
         "--crashes", type=Path, default=Path(tempfile.gettempdir()), help="where to put what breaks one"
     )
@@ -91,8 +87,8 @@ def main(words: list[str] | None = None) -> int:
         return 0
     if asked.file is not None:
         return feed(asked.target, [asked.file])
-    if asked.seconds < 1 or not asked.crashes.is_dir():
-        parser.error("--seconds is at least 1, and --crashes a folder")
+    if not asked.crashes.is_dir():
+        parser.error(f"{asked.crashes}: there is no such folder")
     if not is_here():
         print(ABSENT, file=sys.stderr)
         return 2
@@ -102,4 +98,4 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

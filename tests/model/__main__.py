@@ -7,10 +7,10 @@
 The exit status is 0 where all is as it should be, 1 where not, 2 where it could not be tried.
 """
 
-import argparse
 import sys
 import time
 
+from bulletin.simulation.command_line import Parser, carry_out, whole
 from tests.model.checks import LARGE, MISTAKES, SHORT, Bounds, explore, follow
 from tests.model.recorder import record, record_eventful
 from tests.model.tlc import Unusable
@@ -58,12 +58,8 @@ def _follow(seed: int | None = None) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.model",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--seed", type=int, help="follow this run of the simulation, and nothing else")
+    parser = Parser("python -m tests.model", __doc__)
+    parser.add_argument("--seed", type=whole(0), help="follow this run of the simulation, and nothing else")
     parser.add_argument(
         "--large", action="store_true", help="look at the states of larger clusters, and nothing else"
     )
@@ -78,10 +74,10 @@ def main() -> int:
             verdicts = [_explore(SHORT), _mistakes(), _follow()]
             good = all(verdicts)
     except Unusable as error:
-        print(error)
+        print(error, file=sys.stderr)
         return 2
     return 0 if good else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

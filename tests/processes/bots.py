@@ -11,7 +11,6 @@ What is promised, and compared with the history as linearizable reads have it:
 Prints a JSON line of figures and every promise that was broken, and exits with 1 where one was.
 """
 
-import argparse
 import itertools
 import json
 import re
@@ -26,6 +25,8 @@ from random import Random
 
 import zmq
 
+from bulletin.simulation import command_line
+from bulletin.simulation.command_line import Parser, above_zero, carry_out
 from bulletin.torture import waiting
 from bulletin.torture.board import Board, RoleProcess, free_base_port
 from bulletin.torture.calls import Caller
@@ -285,15 +286,13 @@ def figures_of(bots, stored, kills, leaders, seconds):
     }
 
 
-def main():
+def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--bots", type=int, default=10)
-    parser.add_argument("--rate", type=float, default=20.0, help="posts a second of each")
-    parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser = Parser("python -m tests.processes.bots", __doc__)
+    parser.add_argument("--bots", type=command_line.whole(1), default=10)
+    parser.add_argument("--rate", type=above_zero(), default=20.0, help="posts a second of each")
+    parser.add_argument("--minutes", type=above_zero(), default=5.0)
+    parser.add_argument("--seed", type=command_line.whole(0), default=secrets.randbelow(10**6))
     parser.add_argument("--folder", type=Path, help="keep logs, data and journals here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bulletin-bots-") as folder:
@@ -307,8 +306,8 @@ def main():
     print(json.dumps(figures))
     for sentence in broken:
         print(sentence)
-    sys.exit(bool(broken))
+    return int(bool(broken))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(carry_out(main))

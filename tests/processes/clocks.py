@@ -8,7 +8,6 @@ corrections of their clocks, read from their metrics, can be compared exactly, a
 Ends with status 1 if a promise was broken.
 """
 
-import argparse
 import csv
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import attrs
 import zmq
 
 from bulletin.core.clocks.corrected import SLEW
+from bulletin.simulation.command_line import Parser, above_zero, carry_out
 from bulletin.torture.board import Board, RoleProcess
 from bulletin.torture.calls import Caller
 
@@ -222,10 +222,8 @@ class Run:
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser = Parser("python -m tests.processes.clocks", __doc__)
+    parser.add_argument("--minutes", type=above_zero(), default=10.0)
     parser.add_argument("--csv", type=Path, help="write every sample there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bulletin-clocks-") as folder:
@@ -244,4 +242,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

@@ -10,7 +10,6 @@ all servers are read, and the servers' histories compared.  Prints one JSON line
 where something was.
 """
 
-import argparse
 import json
 import shutil
 import signal
@@ -28,6 +27,7 @@ import zmq
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.store.records import Damaged, decode_stream
+from bulletin.simulation.command_line import Parser, carry_out, new_folder, seed_range, whole
 from bulletin.storage import database
 from bulletin.storage.files import SYSTEM_FILES
 from bulletin.storage.history import Located, read_page
@@ -301,21 +301,13 @@ def judge(histories: list[list[tuple[str, int, str, str]]], clients: list[Client
     return wrong
 
 
-def seeds_of(text: str) -> range:
-    """``FIRST:AFTER`` as a range."""
-    first, _, after = text.partition(":")
-    return range(int(first), int(after))
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=seeds_of, default=range(50), help="FIRST:AFTER, such as 0:50")
+    parser = Parser("python -m tests.processes.flipped_bits", __doc__)
+    parser.add_argument("--seeds", type=seed_range, default=range(50), help="FIRST:AFTER, such as 0:50")
     parser.add_argument(
-        "--keep", type=Path, help="a new folder for data and logs; a temporary one by default"
+        "--keep", type=new_folder, help="a new folder for data and logs; a temporary one by default"
     )
-    parser.add_argument("--retain", type=int, default=RETAIN, help="log entries that the servers keep")
+    parser.add_argument("--retain", type=whole(1), default=RETAIN, help="log entries that the servers keep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bulletin-bits-") as temporary:
         figures, wrong = run(options.keep or Path(temporary), options.seeds, options.retain)
@@ -326,4 +318,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

@@ -8,7 +8,6 @@ With room again all are back, by themselves.  Prints one JSON line of figures an
 something did.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -24,6 +23,7 @@ import attrs
 import zmq
 
 from bulletin.linearizability.streams import check_streams
+from bulletin.simulation.command_line import Parser, carry_out, whole
 from bulletin.torture.board import Board, RoleProcess
 from bulletin.torture.calls import Caller
 from bulletin.torture.load import Load, whole_history
@@ -200,11 +200,9 @@ def run(folder: Path, *, rounds: int, seed: int) -> Result:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = Parser("python -m tests.processes.full_disk", __doc__)
+    parser.add_argument("--rounds", type=whole(1), default=3)
+    parser.add_argument("--seed", type=whole(0), default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bulletin-full-") as temporary:
         try:
@@ -230,4 +228,4 @@ def on_small_disks(folder: Path, *, rounds: int, seed: int) -> Result:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

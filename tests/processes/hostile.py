@@ -8,7 +8,6 @@
 Prints a row for each attack, or a line of figures, and every fault; exits with 1 where there is one.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from random import Random
 import attrs
 import zmq
 
+from bulletin.simulation.command_line import Parser, above_zero, carry_out, new_folder, whole
 from bulletin.torture.board import Board
 from tests.processes.hostile_attacks import ATTACKS, Arena, Attack
 from tests.processes.hostile_barrage import (
@@ -139,27 +139,25 @@ def barrage(arena: Arena, seed: int, count: int) -> tuple[str, list[str]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("python -m tests.processes.hostile", __doc__)
     parser.add_argument("attacks", nargs="*", help="names; all of them by default")
-    parser.add_argument("--seconds", type=float, help="draw attacks by lot for so long; else each comes once")
     parser.add_argument(
-        "--messages", type=int, help="throw so many messages of all kinds at all ports instead"
+        "--seconds", type=above_zero(), help="draw attacks by lot for so long; else each comes once"
     )
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--keep", type=Path, help="a new folder for data and logs; a temporary one by default"
+        "--messages", type=whole(1), help="throw so many messages of all kinds at all ports instead"
+    )
+    parser.add_argument("--seed", type=whole(0), default=1)
+    parser.add_argument(
+        "--keep", type=new_folder, help="a new folder for data and logs; a temporary one by default"
     )
     options = parser.parse_args()
     known = {attack.__name__: attack for attack in ATTACKS}
     unknown = set(options.attacks) - set(known)
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: no such attack; there are {', '.join(known)}")
-    if options.messages is not None and (
-        options.messages < 1 or options.attacks or options.seconds is not None
-    ):
-        parser.error("--messages is at least 1, and stands neither with names nor with --seconds")
+    if options.messages is not None and (options.attacks or options.seconds is not None):
+        parser.error("--messages stands neither with names nor with --seconds")
     attacks = tuple(known[name] for name in options.attacks) or ATTACKS
     faults = 0
     with tempfile.TemporaryDirectory(prefix="bulletin-hostile-") as temporary:
@@ -192,4 +190,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

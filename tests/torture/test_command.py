@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.torture.command import main
+from bulletin.simulation.command_line import INTERRUPTED
+from bulletin.torture.command import SECONDS, main, parser
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 240.0
@@ -51,6 +53,10 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn(words, said.getvalue())
             self.assertEqual(len(said.getvalue().splitlines()), 1, said.getvalue())
 
+    def test_how_long(self):
+        for words, seconds in (([], SECONDS), (["--minutes", "3"], 180.0), (["--seconds", "9"], 9.0)):
+            self.assertEqual(parser().parse_args(words).seconds, seconds)
+
     def test_a_fault_that_is_not_possible_with_so_few_servers(self):
         done = torture("--servers", "1", "--faults", "majority")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
@@ -75,3 +81,25 @@ class CampaignTests(SynchronousTestCase):
         self.assertGreater(figures["posts"], 0)
         self.assertGreaterEqual(figures["stored"], figures["posts"])
         self.assertEqual(figures["followed"], 2 * figures["stored"])
+
+    def test_an_interrupted_one(self):
+        """Ctrl-C goes to all processes of the terminal; when it comes the board is up, and none of it stays."""
+        with tempfile.TemporaryDirectory(prefix="bulletin-torture-") as folder:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bulletin.torture", "--seed", "7"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env=os.environ | {"TMPDIR": folder},
+                start_new_session=True,
+            )
+            self.addCleanup(process.kill)
+            while "servers is up" not in (line := process.stderr.readline()):
+                self.assertTrue(line, "it ended before the board was up")
+            os.killpg(process.pid, signal.SIGINT)
+            printed, said = process.communicate(timeout=PATIENCE)
+            left = list(Path(folder).glob("bulletin-torture-*"))
+        self.assertEqual((process.returncode, printed, left), (INTERRUPTED, "", []), said)
+        self.assertNotIn("Traceback", said)
+        self.assertTrue(said.endswith("interrupted\n"), said)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from multiprocessing import get_context
 
-from bulletin.simulation.command_line import Parser, whole
+from bulletin.simulation.command_line import Parser, carry_out, end_at_interrupts, interrupts_held_back, whole
 from bulletin.simulation.mutants.catalogue import BY_NUMBER, tried
 from bulletin.simulation.mutants.mutant import Mutant
 from bulletin.simulation.mutants.trial import Verdict, try_out
@@ -24,7 +24,9 @@ def _verdicts(numbers: list[str], seeds: int | None, jobs: int) -> Iterator[tupl
         yield from ((number, try_out(BY_NUMBER[number], seeds)) for number in numbers)
         return
     # Forked from a process that has threads, a child may wait for ever for a lock that one of them held.
-    with get_context("spawn").Pool(jobs) as pool:
+    with interrupts_held_back():
+        pool = get_context("spawn").Pool(jobs, initializer=end_at_interrupts)
+    with pool:
         yield from pool.imap(partial(tried, seeds), numbers)
 
 
@@ -83,4 +85,4 @@ def main(words: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))

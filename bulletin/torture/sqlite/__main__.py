@@ -2,7 +2,8 @@
 
 import sys
 
+from bulletin.simulation.command_line import carry_out
 from bulletin.torture.sqlite.command import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(main))
