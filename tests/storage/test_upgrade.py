@@ -20,7 +20,15 @@ WINDOW = 40
 
 
 class UpgradeTests(SynchronousTestCase):
+    disk = None
+
     def setUp(self):
+        self.begin()
+
+    def begin(self):
+        """Another server, just founded; the one before is closed."""
+        if self.disk is not None and self.disk.store is not None:
+            self.disk.stop()
         self.disk = SqliteHarness.hasty(self)
         self.disk.window = self.disk.tuning["window"] = WINDOW
         self.disk.start()
@@ -58,7 +66,7 @@ class UpgradeTests(SynchronousTestCase):
 
     def test_a_database_of_version_2(self):
         for entries in (0, 1, 5, 30):
-            self.setUp()
+            self.begin()
             self.run_board(entries)
             self.disk.stop()
             self.downgrade(as_version_2)
@@ -123,7 +131,7 @@ class UpgradeTests(SynchronousTestCase):
             "UPDATE operations SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE ordinal = 30",
             "UPDATE sessions SET body = CAST(x'00' || substr(body, 2) AS BLOB)",
         ):
-            self.setUp()
+            self.begin()
             self.run_board(20)
             self.disk.stop()
             self.downgrade(as_version_2)

@@ -2,6 +2,7 @@
 
 from bulletin.core.raft.invariants import Observation, check_basic, check_delta
 from bulletin.core.raft.node import Node
+from bulletin.core.raft.ready import Role
 from bulletin.simulation.checkers import CheckedCluster, CheckedServer, Checker
 
 
@@ -11,6 +12,8 @@ class Leadership(Checker):
     def __init__(self, cluster: CheckedCluster) -> None:
         super().__init__(cluster)
         self.leaders: dict[int, int] = {}
+        self._candidates: dict[int, set[int]] = {}
+        """Who stood for election, by term."""
         self._before: dict[int, tuple[int, Observation]] = {}
         self._durable: dict[tuple[int, int], tuple[int, bytes | None, int]] = {}
 
@@ -23,6 +26,8 @@ class Leadership(Checker):
         if life == server.life:
             check_delta(node, before, after)
         self._before[server.number] = (server.life, after)
+        if node._state.role is Role.CANDIDATE:
+            self._candidates.setdefault(after.term, set()).add(server.number)
         if node.leads:
             assert self.leaders.setdefault(after.term, server.number) == server.number, (
                 f"S1: two leaders in term {after.term}"
@@ -41,6 +46,11 @@ class Leadership(Checker):
         assert kept <= most or written < first <= written + steps, (
             f"S13: {kept} applied entries are in the log"
         )
+
+    def ended(self) -> None:
+        for term, candidates in self._candidates.items():
+            if len(candidates) > 1 and term not in self.leaders:
+                self.cluster.note("split_vote")
 
     def started(self, server: CheckedServer) -> None:
         self._check_disk(server)

@@ -51,6 +51,7 @@ SOMETIMES: Final = (
     "snapshot_parts_missing",
     "snapshot_parts_stale",
     "snapshots_resumed",
+    "split_vote",
     "stepped_down_by_disk",
     "stepped_down_by_quorum",
     "transfers_aborted",

@@ -155,6 +155,8 @@ class Cluster:
         """The tables of another stand on a server's disk: whoever waited at it never knows, and it starts on them."""
         self._keep_counters(server)
         self.note("installed")
+        if server.disk.durable.entries:
+            self.note("installed_below_a_suffix")
         server.retire()
         self.workload.crashed(server.number)
         self.start(server)

@@ -9,7 +9,7 @@ import attrs
 from bulletin.core.board.board import Board
 from bulletin.core.board.commands import Command, Kind, OperationId, Proof, Scope, Stamp, encode
 from bulletin.core.board.outcome import Outcome, Post, RestoredBoard
-from bulletin.core.log.entry import EntryKind, make_entry
+from bulletin.core.log.entry import Entry, EntryKind, make_entry
 from bulletin.core.log.port import position_of
 from bulletin.core.raft.ready import Persist
 from bulletin.core.store.hard_record import HardRecord
@@ -71,7 +71,7 @@ class Desk:
         """One entry with one command; the post that came of it."""
         return self.do(command)[0].post
 
-    def _store(self, entries: tuple, outcomes: Sequence[Outcome]) -> None:  # type: ignore[type-arg]
+    def _store(self, entries: tuple[Entry, ...], outcomes: Sequence[Outcome]) -> None:
         self._index += 1
         self.board.applied_entry(self._index)
         persist = Persist(self._index, None, None, entries)

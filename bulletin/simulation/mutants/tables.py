@@ -83,7 +83,7 @@ def a_post_is_forged() -> None:
     except AssertionError:
         return  # what is refused is asked for again, and never comes
     finally:
-        MemoryCopy.posts = honest  # type: ignore[method-assign]
+        MemoryCopy.posts = honest  # type: ignore[method-assign] # as it was
     raise Violation("S5", "a post that was changed on its way was taken in")
 
 
