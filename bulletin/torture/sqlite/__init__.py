@@ -1,4 +1,4 @@
-"""The second tier: the simulated board of the first, with real SQLite under its servers, from the same seeds.
+"""The tier ``sqlite``: the board of the tier ``board``, with real SQLite under its servers, from the same seeds.
 
 ::
 
