@@ -2,29 +2,20 @@
 
 from collections.abc import Callable
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from bulletin.core.raft.config import Config
 from bulletin.core.server import applying
+from tests.core.server.case import BoardTestCase
 from tests.core.server.cluster import Cluster, Server
 
 SHORT = Config(retained_entries=8, held_entries=8, memory_bytes_kept=0)
 
 
-class BehindTests(SynchronousTestCase):
-    def cluster(self, seed: int = 1, **arguments) -> Cluster:
-        cluster = Cluster(seed, config=SHORT, **arguments)
-        cluster.form()
-        self.assertEqual(cluster.ask("login", user="ana")["status"], "sucesso")
-        self.assertEqual(cluster.ask("channel", channel="geral")["status"], "sucesso")
-        return cluster
+class BehindTests(BoardTestCase):
+    config = SHORT
 
     def publish(self, cluster: Cluster, count: int, tag: str) -> None:
+        super().publish(cluster, count, tag)
         for number in range(count):
-            data = {"user": "ana", "id": f"{tag}{number}"}
-            self.assertEqual(
-                cluster.ask("publish", channel="geral", message=f"{tag} {number}", **data)["status"], "OK"
-            )
             cluster.ask("message", src="ana", dst="ana", message=f"{tag} {number}", id=f"m{tag}{number}")
 
     def down(self, cluster: Cluster) -> Server:

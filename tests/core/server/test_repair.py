@@ -1,30 +1,16 @@
 """Damaged disks: whole boards in memory, one of whose servers has lost what it had to damage, and gets it from the others."""
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.raft.config import Config
 from bulletin.core.server import applying, peers
+from tests.core.server.case import BoardTestCase
 from tests.core.server.cluster import Cluster, Server
 
 SHORT = Config(retained_entries=8, held_entries=8, memory_bytes_kept=0)
 
 
-class RepairTests(SynchronousTestCase):
-    def cluster(self, seed: int = 1, **arguments) -> Cluster:
-        cluster = Cluster(seed, **arguments)
-        cluster.form()
-        self.assertEqual(cluster.ask("login", user="ana")["status"], "sucesso")
-        self.assertEqual(cluster.ask("channel", channel="geral")["status"], "sucesso")
-        return cluster
-
-    def publish(self, cluster: Cluster, count: int, tag: str) -> None:
-        for number in range(count):
-            answer = cluster.ask(
-                "publish", channel="geral", user="ana", message=f"{tag} {number}", id=f"{tag}{number}"
-            )
-            self.assertEqual(answer["status"], "OK", answer)
-
+class RepairTests(BoardTestCase):
     def history(self, cluster: Cluster, server: Server) -> list[int]:
         page = cluster.through(server, "history", canal="geral", limite=500)
         return [post["seq"] for post in page["messages"]]

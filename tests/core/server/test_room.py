@@ -12,6 +12,7 @@ from bulletin.core.server.room import (
     Room,
     Standing,
 )
+from tests.core.server.case import BoardTestCase
 from tests.core.server.cluster import Cluster, Server
 
 
@@ -64,21 +65,7 @@ class RoomTests(SynchronousTestCase):
         self.assertTrue(disks.to_tell(at(TELL_SECONDS)))
 
 
-class FullBoardTests(SynchronousTestCase):
-    def cluster(self, seed: int = 1, **arguments: int) -> Cluster:
-        cluster = Cluster(seed, **arguments)
-        cluster.form()
-        self.assertEqual(cluster.ask("login", user="ana")["status"], "sucesso")
-        self.assertEqual(cluster.ask("channel", channel="geral")["status"], "sucesso")
-        return cluster
-
-    def publish(self, cluster: Cluster, count: int, tag: str) -> None:
-        for number in range(count):
-            answer = cluster.ask(
-                "publish", channel="geral", user="ana", message=f"{tag} {number}", id=f"{tag}{number}"
-            )
-            self.assertEqual(answer["status"], "OK", answer)
-
+class FullBoardTests(BoardTestCase):
     def seqs(self, page: dict) -> list[int]:
         return [post["seq"] for post in page["messages"]]
 
