@@ -231,9 +231,14 @@ class Replica:
         self._has_data().log.taken(taken, now)
 
     def installed(self, restored: Restored, tables: RestoredBoard, now: Instant) -> None:
-        """The tables of a fellow are in the place of the own ones: this server goes on as after a start."""
+        """The tables of a fellow are in the place of the own ones: this server goes on as after a start.
+
+        If it has stepped aside meanwhile, it stays there: what it stored now would be lost on whoever looks for room.
+        """
         self._observe(now)
         self._begin_anew(restored, tables, now)
+        if self.room.aside:
+            self._has_data().step_aside(now)
         self._notices.say(
             f"{self.settings.name} was too far behind for the log: it has taken over the tables of entry"
             f" {tables.marks.applied} from a fellow server"

@@ -1,8 +1,11 @@
 """Full disks: a server that leaves, stays aside and comes back; whole boards in memory, each of whose disks can be filled."""
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.clocks.instant import Instant
+from bulletin.core.raft.config import Config
 from bulletin.core.server.room import (
     BELIEVE_SECONDS,
     LEAVE_SECONDS,
@@ -207,6 +210,34 @@ class FullBoardTests(BoardTestCase):
         )
         self.back(cluster, only)
         self.publish(cluster, 2, "again")
+
+    def test_tables_that_come_in_place_of_a_server_that_stepped_aside(self) -> None:
+        """It goes on from them when there is room, and not before: until then it votes and acknowledges nothing."""
+        cluster = self.cluster(seed=9, config=Config(retained_entries=8, held_entries=8, memory_bytes_kept=0))
+        victim = next(server for server in cluster.servers if not server.leads)
+        victim.kill()
+        self.publish(cluster, 30, "away")
+        victim.start()
+        install = victim.store.install
+
+        def install_at_last(done: Callable[..., None]) -> None:
+            victim.hang_disk()
+            install(done)
+            victim.disk.full = True
+            victim.input(lambda: victim.replica.disk_low("The disk is full.", cluster.now))
+
+        self.patch(victim.store, "install", install_at_last)
+        cluster.until(lambda: victim.replica.room.aside)
+        victim.free_disk()
+        cluster.until(lambda: any("taken over the tables" in text for text in victim.events))
+        self.assertTrue(victim.replica.room.aside)
+        synced = victim.disk.record
+        self.publish(cluster, 5, "aside")
+        cluster.run(3.0)
+        self.assertEqual(victim.disk.record, synced)
+        self.assertFalse(victim.replica.brokers.accepting)
+        self.back(cluster, victim)
+        self.publish(cluster, 2, "after")
 
     def test_disks_that_fill_up_and_are_emptied_again_and_again(self) -> None:
         cluster = self.cluster(seed=8)
