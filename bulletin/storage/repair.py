@@ -2,12 +2,13 @@
 
 See :func:`bulletin.core.store.recovery.begin_anew` for what makes that safe.  On the disk::
 
-    damaged        written first: from here on every start does all of this, until it is done
-    board.sqlite   and its write-ahead log get other names
-    board.sqlite   is made, whole, with the founding document in it, or all of the log
-    damaged        removed
+    damaged         written first: from here on every start does all of this, until it is done
+    mended.sqlite   is made, whole, with the founding document in it, or all of the log of the damaged one
+    board.sqlite    and its write-ahead log get other names
+    mended.sqlite   gets its name
+    damaged         removed
 
-The hard-state file stays as it is: the new database is its next commit.
+So a log that is whole has its name until there is another one, also where the disk is full in between.  The hard-state file stays as it is: the new database is its next commit.
 """
 
 import os
@@ -52,16 +53,20 @@ def repair(directory: ServerDirectory, name: str, why: str) -> str:
 
 
 def _begin_anew(directory: ServerDirectory, name: str, why: str) -> str:
-    salvaged, document, log = _salvage(directory)
     file, bad_slots = _read_hard_state(directory)
     damage = f"The database in {directory.path} is damaged ({why})"
-    document = read_founding(directory) or document
-    record = begin_anew(file, bad_slots, salvaged, document, damage, whole_log=log is not None)
-    whole = log is not None and record.last_index == log.rows[-1][0]
-    directory.note_damage(why)
+    record = _mended(directory, file)
+    if record is None:
+        salvaged, document, log = _salvage(directory)
+        document = read_founding(directory) or document
+        record = begin_anew(file, bad_slots, salvaged, document, damage, whole_log=log is not None)
+        of_log = log is not None and record.last_index == log.rows[-1][0]
+        directory.note_damage(why)
+        database.create(directory.mended, record, name, directory.files, document, log if of_log else None)
     directory.put_database_aside()
-    database.create(directory.database, record, name, directory.files, document, log if whole else None)
+    directory.put_mended_in_place()
     directory.end_damage()
+    whole = not record.trusted_from
     if whole:
         return f"{damage}: it was put aside, and a new one is made of its log, which is whole."
     return (
@@ -89,6 +94,22 @@ def read_founding(directory: ServerDirectory) -> FoundingDocument | None:
         return _or_none(lambda: decode_founding(file.read(FOUNDING_BYTES_MAX, 0)))
     finally:
         file.close()
+
+
+def _mended(directory: ServerDirectory, file: HardRecord | None) -> HardRecord | None:
+    """The hard state of a new database that an earlier start has made, and not put in place yet; or None."""
+    if not directory.files.exists(directory.mended):
+        return None
+    connection = _or_none(lambda: database.open_to_salvage(directory.mended, directory.files))
+    if connection is None:
+        return None
+    try:
+        record = _or_none(lambda: read_hard(connection))
+    finally:
+        connection.close()
+    if record is None or file is None or (record.member, record.commit) != (file.member, file.commit + 1):
+        return None
+    return record
 
 
 def _read_hard_state(directory: ServerDirectory) -> tuple[HardRecord | None, int]:

@@ -2,7 +2,7 @@
 
 Files: ``lock``; ``board.sqlite`` with its ``-wal`` and ``-shm``; ``hard-state``; ``founding``, the founding document once
 more; ``fellows``, where the other servers were last; ``damaged``, which says that the database is, and ``damaged.sqlite``, one that was
-put aside for that; and ``ballast``, a reserve for the day on which the disk is full.  It is given up then, so that the server can store
+put aside for that; ``mended.sqlite``, which is about to take its place; and ``ballast``, a reserve for the day on which the disk is full.  It is given up then, so that the server can store
 what is under way and leave in good order (:mod:`bulletin.core.server.room`), and a start can fold the WAL into the
 database.  It is taken again when there is as much room besides: else the next write would fill the disk again.
 """
@@ -26,6 +26,7 @@ LEARNT: Final = "fellows"
 FOUNDING: Final = "founding"
 DAMAGED: Final = "damaged"
 ASIDE: Final = "damaged.sqlite"
+MENDED: Final = "mended.sqlite"
 WAL: Final = "-wal"
 _REASON_BYTES_MAX: Final = 4096
 
@@ -90,6 +91,11 @@ class ServerDirectory:
         """The name of the file that keeps the founding document once more."""
         return self.path / FOUNDING
 
+    @property
+    def mended(self) -> Path:
+        """The name of a new database until the damaged one is put aside."""
+        return self.path / MENDED
+
     def damage(self) -> str | None:
         """What is wrong with the database, as it was noticed when it was used last; None: nothing was.
 
@@ -126,6 +132,14 @@ class ServerDirectory:
         with contextlib.suppress(FileNotFoundError):
             files.remove(self.database.with_name(DATABASE + "-shm"))
         files.sync(self.path)
+
+    def put_mended_in_place(self) -> None:
+        """Have the new database be the one that is used.
+
+        :raises OSError: it may or may not be.
+        """
+        self.files.rename(self.mended, self.database)
+        self.files.sync(self.path)
 
     def write_wal_anew(self) -> None:
         """Have what can be read of the write-ahead log on the disk, before anything is built on it.

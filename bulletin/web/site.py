@@ -17,7 +17,7 @@ BODY_BYTES_MAX: Final = 4096
 """A request's body, which no page reads."""
 
 CONNECTIONS_MAX: Final = 64
-"""Connections at a time; further ones are closed at once."""
+"""Connections at a time: for a further one the oldest is closed.  As many again may be on their way out."""
 
 METRICS_SHARE: Final = 0.1
 """Of a role's time so much goes at most into writing its metrics down: who asks more often gets those of the moment before."""
@@ -111,15 +111,33 @@ class _QuietSite(Site):
 
 
 class _BoundedFactory(WrappingFactory):
-    """Closes a connection at once where there are too many."""
+    """Closes the oldest connection where there are too many: whoever holds them all would else keep everybody out."""
 
     noisy = False
 
+    def __init__(self, wrapped: Site) -> None:
+        super().__init__(wrapped)  # type: ignore[no-untyped-call]  # Twisted's
+        self._kept: dict[Any, None] = {}
+
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
         """A channel, or None."""
-        if len(self.protocols) >= CONNECTIONS_MAX:
+        if len(self.protocols) >= 2 * CONNECTIONS_MAX:
             return None
         return super().buildProtocol(addr)
+
+    def registerProtocol(self, p: Any) -> None:  # noqa: N802 - Twisted's name
+        """A connection is there."""
+        super().registerProtocol(p)
+        if len(self._kept) >= CONNECTIONS_MAX:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            oldest.transport.abortConnection()
+        self._kept[p] = None
+
+    def unregisterProtocol(self, p: Any) -> None:  # noqa: N802 - Twisted's name
+        """A connection is gone."""
+        self._kept.pop(p, None)
+        super().unregisterProtocol(p)
 
 
 def make_site(

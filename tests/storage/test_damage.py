@@ -273,24 +273,55 @@ class AsideTests(Damaged):
         self.assertEqual(restored.hard_state, HardState(2, PEER))
         self.disk.stop()
 
+    def test_a_whole_log_outlives_a_start_that_ends_anywhere(self):
+        """Of a full disk, or otherwise: the damaged database keeps its name until there is one to take its place."""
+        self.flip("state", "key", "board")
+        kept = Path(self.mktemp())
+        shutil.copytree(self.directory, kept)
+        whole = self.disk.files
+        for operation, error in (
+            ("rename", errno.EIO),
+            ("remove", errno.EIO),
+            ("sync", errno.EIO),
+            ("open", errno.EIO),
+            ("open", errno.ENOSPC),
+        ):
+            for last in range(20):
+                shutil.rmtree(self.directory)
+                shutil.copytree(kept, self.directory)
+                self.disk.files = EndsAt(operation, last, error, to_write=error == errno.ENOSPC)
+                with contextlib.suppress(StoreError):
+                    self.disk.start()
+                    self.disk.stop()
+                self.disk.files = whole
+                restored = self.disk.start().restored
+                self.assertEqual((restored.last_index, restored.trusted_from), (42, None), (operation, last))
+                self.assertEqual(restored.hard_state, HardState(2, PEER))
+                self.assertFalse((self.directory / "mended.sqlite").exists())
+                self.disk.stop()
+
     def test_with_a_slot_of_the_hard_state(self):
-        """Where the database's own record is as new as the other slot's, nothing was lost with that one."""
+        """Where the database's own record is newer than that of the other slot, nothing was lost with this one."""
         self.flip("state", "key", "board")
         content = bytearray(self.hard_state.read_bytes())
         newest, _ = HardStateFile(self.hard_state).read()
-        for slot in range(2):
-            content[slot * SLOT_BYTES + 20] ^= 1
-            self.hard_state.write_bytes(content)
-            self.put_aside("row board")
-            content[slot * SLOT_BYTES + 20] ^= 1
-        self.flip("state", "key", "hard")
-        for slot in range(2):
-            content[slot * SLOT_BYTES + 20] ^= 1
-            self.hard_state.write_bytes(content)
-            self.refused("damaged", "for whom this server has voted")
-            content[slot * SLOT_BYTES + 20] ^= 1
-        self.hard_state.write_bytes(content)
         self.assertIsNotNone(newest)
+        for key in ("board", "hard"):
+            if key == "hard":
+                self.flip("state", "key", "hard")
+            outcomes = []
+            for slot in range(2):
+                content[slot * SLOT_BYTES + 20] ^= 1
+                self.hard_state.write_bytes(content)
+                other, _ = HardStateFile(self.hard_state).read()
+                outcomes.append(other == newest)
+                if key == "board" and other != newest:
+                    self.put_aside("row board")
+                else:
+                    self.refused("damaged", "for whom this server has voted")
+                content[slot * SLOT_BYTES + 20] ^= 1
+            self.assertEqual(sorted(outcomes), [False, True])
+        self.hard_state.write_bytes(content)
         self.put_aside("damaged", of_log=False)
 
     def test_with_the_hard_state_file(self):
@@ -475,15 +506,25 @@ class NoticedTests(Damaged):
         self.failed("row 9 of table log")
 
     def test_one_slot_of_the_hard_state(self):
+        """Where it may have been of a commit that the database has not, that may have been acknowledged."""
+        kept = Path(self.mktemp())
+        shutil.copytree(self.directory, kept)
+        newest, _ = HardStateFile(self.hard_state).read()
+        trusted_from = []
         for slot in range(2):
+            shutil.rmtree(self.directory)
+            shutil.copytree(kept, self.directory)
             content = bytearray(self.hard_state.read_bytes())
             content[slot * SLOT_BYTES + 20] ^= 1
             self.hard_state.write_bytes(content)
+            other, _ = HardStateFile(self.hard_state).read()
             opened = self.disk.start()
             self.assertEqual(opened.restored.hard_state, HardState(2, PEER))
-            self.assertIsNone(opened.restored.trusted_from)
+            self.assertEqual(opened.restored.trusted_from, 43 if other == newest else None)
+            trusted_from.append(opened.restored.trusted_from)
             self.assertEqual(len(opened.notes), 1)
             self.disk.stop()
+        self.assertNotEqual(*trusted_from)
 
     def test_the_whole_hard_state_file(self):
         for content in (None, b"", b"\xee" * 2 * SLOT_BYTES):

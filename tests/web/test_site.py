@@ -143,7 +143,21 @@ class Site(SynchronousTestCase):
         self.assertTrue(transport.disconnecting)
 
     def test_connections_are_bounded(self):
+        """Whoever holds all of them, a byte now and then, keeps nobody out: the oldest one gives way."""
         opened = [self.connect() for _ in range(CONNECTIONS_MAX)]
-        self.assertIsNone(self.connect()[0])
-        opened[0][0].connectionLost(None)
+        for protocol, _ in opened:
+            self.clock.advance(IDLE_SECONDS / CONNECTIONS_MAX / 2)
+            protocol.dataReceived(b"GET / HTTP/1.1\r\nX: y\r\n")
+        self.assertEqual(self.ask("/healthz")[0], 200)
+        self.assertEqual([transport.disconnecting for _, transport in opened[:2]], [True, False])
+        self.assertEqual(self.ask("/healthz")[0], 200)
+        self.assertEqual([transport.disconnecting for _, transport in opened[:3]], [True, True, False])
+
+    def test_connections_that_do_not_end_are_bounded(self):
+        opened = [self.connect() for _ in range(3 * CONNECTIONS_MAX)]
+        open_ones = [transport for protocol, transport in opened if protocol is not None]
+        self.assertEqual(len(open_ones), 2 * CONNECTIONS_MAX)
+        self.assertEqual(sum(not transport.disconnecting for transport in open_ones), CONNECTIONS_MAX)
+        for protocol, _ in opened[:2]:
+            protocol.connectionLost(None)
         self.assertIsNotNone(self.connect()[0])

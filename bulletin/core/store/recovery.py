@@ -6,7 +6,7 @@
     one behind, same   nothing, or a power cut between the two syncs  goes on
     ahead              the database has lost synced commits           takes term and vote from the newer, and does not
     no good slot       what was lost, if anything, is unknown         vote, campaign or count until a leader's committed
-                                                                      log is past what it may have acknowledged
+    same, a bad slot   the same: the bad one may have been ahead      log is past what it may have acknowledged
     further behind     writes to the file were lost                   goes on: the database is the newer, but says so
     another server     files of two servers, put together by hand     refuses to start
 
@@ -83,6 +83,9 @@ def judge(
         )
     elif file.commit < database.commit - 1 - bad_slots:
         notes.append(f"The hard-state file in {place} is older than the database: its disk loses writes.")
+    elif bad_slots and file.commit == database.commit:
+        notes.append(_with_a_bad_slot(place, alone=alone))
+        trusted_from = max(trusted_from, database.last_index + 1)
     elif bad_slots:
         notes.append(f"A damaged or torn slot of the hard-state file in {place} was left unused.")
     records = (database,) if file is None else (database, file)
@@ -121,8 +124,8 @@ def begin_anew(
     :param whole_log: the log that goes with ``database`` was found to be whole, from its first entry to its last.
     :raises StoreError: it is not safe, or nobody could bring back what is lost.
     """
-    # A record of the file that cannot be read may be the newest, unless the database's own is as new as the one that can.
-    complete = not bad_slots or (database is not None and file is not None and database.commit >= file.commit)
+    # A record of the file that cannot be read may be the newest, unless the database has a newer one than that which can.
+    complete = not bad_slots or (database is not None and file is not None and database.commit > file.commit)
     if file is None or not complete:
         raise StoreError(
             f"{damage}, and the hard-state file is damaged too, so that nothing tells for whom this server has voted."
@@ -159,6 +162,13 @@ _ADVICE = (
     "Put the directory aside and start the server with an empty one: it is then a new member, and the other servers hold"
     " the board."
 )
+
+
+def _with_a_bad_slot(place: str, *, alone: bool) -> str:
+    lost = f"A damaged or torn slot of the hard-state file in {place} was left unused"
+    if alone:
+        return f"{lost}."
+    return f"{lost}, and nothing tells what was in it; the server does not vote until it has caught up from the others."
 
 
 def _without_file(place: str, *, alone: bool) -> str:

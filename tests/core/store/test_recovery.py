@@ -30,6 +30,12 @@ class JudgeTests(SynchronousTestCase):
         file = evolve(commit=6, term=4, vote=None, last_index=40)
         self.assertEqual(self.judge(RECORD, file, 1), (evolve(commit=8, incarnation=4), 1))
 
+    def test_a_slot_of_which_nobody_knows_whether_it_was_the_newer_one(self):
+        """A power cut tears the slot of a commit that the database has: one that it has not may have been acknowledged."""
+        self.assertEqual(self.judge(RECORD, RECORD, 1), (evolve(commit=8, incarnation=4, trusted_from=42), 1))
+        verdict = judge(RECORD, RECORD, 1, "/data", alone=True)
+        self.assertEqual((verdict.record.trusted_from, len(verdict.notes)), (0, 1))
+
     def test_the_database_has_lost_commits(self):
         database = evolve(commit=4, incarnation=2, term=4, vote=None, last_index=30)
         self.assertEqual(
@@ -161,9 +167,8 @@ class BeginAnewTests(SynchronousTestCase):
         self.assertEqual((begun.last_index, begun.trusted_from), (1, 41))
 
     def test_where_the_newest_slot_may_be_the_one_that_is_gone(self):
-        self.begun(bad_slots=1)
         self.begun(bad_slots=1, database=evolve(commit=8))
-        for database in (None, evolve(commit=6)):
+        for database in (None, evolve(commit=6), RECORD):
             self.refused("for whom this server has voted", bad_slots=1, database=database)
         self.refused("for whom this server has voted", file=None)
         self.refused("for whom this server has voted", file=None, bad_slots=2)
