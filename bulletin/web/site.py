@@ -127,7 +127,7 @@ class _BoundedFactory(WrappingFactory):
 
     def registerProtocol(self, p: Any) -> None:  # noqa: N802 - Twisted's name
         """A connection is there."""
-        super().registerProtocol(p)
+        super().registerProtocol(p)  # type: ignore[no-untyped-call]  # Twisted's
         if len(self._kept) >= CONNECTIONS_MAX:
             oldest = next(iter(self._kept))
             del self._kept[oldest]
@@ -137,7 +137,7 @@ class _BoundedFactory(WrappingFactory):
     def unregisterProtocol(self, p: Any) -> None:  # noqa: N802 - Twisted's name
         """A connection is gone."""
         self._kept.pop(p, None)
-        super().unregisterProtocol(p)
+        super().unregisterProtocol(p)  # type: ignore[no-untyped-call]  # Twisted's
 
 
 def make_site(
