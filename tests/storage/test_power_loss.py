@@ -331,6 +331,23 @@ class OnceInALifeTests(SynchronousTestCase):
 
         self.assertGreater(self.each_moment(disk, disk.start, look), 120)
 
+    def test_a_repair_from_a_log_that_is_whole(self):
+        """Nothing is lost, whenever the power fails."""
+        disk, scribe = self.served()
+        disk.write(scribe.hard_state(7, PEER))
+        disk.stop()
+        disk.start()
+        disk.store.distrust("the state at index 1024 differs")
+        disk.stop()
+
+        def look(_harness, found, where):
+            restored = found.restored
+            self.assertEqual(restored.hard_state, HardState(7, PEER), where)
+            self.assertEqual((restored.last_index, restored.trusted_from), (scribe.last_index, None), where)
+            self.assertEqual([*restored.entries], [*scribe.log.values()], where)
+
+        self.assertGreater(self.each_moment(disk, disk.start, look), 80)
+
     def test_a_start_after_a_sync_that_failed(self):
         """What it could not sync is shown by the system, and may be gone: what comes after it is not lost with it."""
         for seed in range(12):

@@ -248,6 +248,12 @@ class Member:
             self.written = applied.marks.applied
             self.log.applied_to(self.written)
 
+    @property
+    def nothing_under_way(self) -> bool:
+        """Whether everything is answered, and leadership is with others, if there are any."""
+        alone = len(self.document.members) == 1
+        return not len(self.proposals) and not len(self.queries) and (alone or not self.log.node.leads)
+
     def abandon(self) -> None:
         """This member is at its end: others do what is under way here."""
         self._finished += self.proposals.abandon()

@@ -300,7 +300,7 @@ class Replica:
             if congested or self.draining or self.room.short:
                 member.hand_over(now)
             if self.room.standing is Standing.LEAVING and (
-                self.room.patience_ends(now) or self._nothing_under_way(member)
+                self.room.patience_ends(now) or member.nothing_under_way
             ):
                 self._step_aside(member, now)
             accepts = self.impediment() is None
@@ -328,7 +328,7 @@ class Replica:
         member = self.member
         if member is None or now.monotonic - self._draining_since >= DRAIN_SECONDS:
             return True
-        return self._nothing_under_way(member)
+        return member.nothing_under_way
 
     # What goes out
 
@@ -475,12 +475,6 @@ class Replica:
         self.room.leave(self.room.sentence, now)
         member.step_aside(now)
         self._finished += member.take_finished()
-
-    @staticmethod
-    def _nothing_under_way(member: Member) -> bool:
-        """Whether everything is answered, and leadership is with others, if there are any."""
-        alone = len(member.document.members) == 1
-        return not len(member.proposals) and not len(member.queries) and (alone or not member.log.node.leads)
 
     def _has_data(self) -> Member:
         assert self.member is not None, "the store speaks of a log that this server does not have"
