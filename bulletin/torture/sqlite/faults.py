@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bulletin.torture.sqlite.world import SqliteWorld
 
 KEPT: Final = ("slow_disk", "stalled_disk", "failing_sync")
-"""Faults of the first tier's disks that strike this one's, too; all others strike a memory store's tables."""
+"""Faults of the board tier's disks that strike this one's, too; all others strike a memory store's tables."""
 
 LEFT_OUT: Final = tuple(kind for kind in BOARD_DISK if kind not in KEPT)
 
@@ -23,7 +23,7 @@ KINDS: Final = (*(kind for kind in BOARD_KINDS if kind not in LEFT_OUT), *DISK)
 
 
 def draw(seed: int) -> Options:
-    """What a seed draws: as in the first tier, with more power cuts, and fewer runs without a fault."""
+    """What a seed draws: as in the board tier, with more power cuts, and fewer runs without a fault."""
     drawn = Options.draw(seed)
     rng = Random(f"{seed} sqlite options")
     kept = [(kind, mean) for kind, mean in drawn.faults if kind not in LEFT_OUT]

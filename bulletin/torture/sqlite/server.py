@@ -1,4 +1,4 @@
-"""A server of this tier: the first tier's, on real SQLite."""
+"""A server of this tier: the board tier's, on real SQLite."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final

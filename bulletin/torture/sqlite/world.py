@@ -53,7 +53,7 @@ SOMETIMES: Final = (
 
 SQLITE_TIER: Final = Tier(
     "sqlite",
-    "the board of the first tier, with real SQLite under its servers",
+    "the board tier, with real SQLite under its servers",
     draw,
     SqliteWorld,
     KINDS,
