@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+from bulletin.core.limits import MEMBERS_MAX
 from bulletin.simulation.campaign import Outcome, Plan, run
 from bulletin.simulation.command_line import INTERRUPTED, Parser, above_zero, carry_out, whole
 from bulletin.simulation.shrinker import Shrinker
@@ -81,7 +82,7 @@ def _parser(program: str, tiers: Mapping[str, Tier]) -> Parser:
     parser.add_argument("--trace", action="store_true", help="print a hash over all events of each run")
     parser.add_argument("--no-shrinking", action="store_true", help="leave a failing run as it is")
     changes = parser.add_argument_group("in place of what the seed draws")
-    changes.add_argument("--servers", type=whole(1))
+    changes.add_argument("--servers", type=whole(1, MEMBERS_MAX))
     changes.add_argument("--clients", type=whole(1))
     changes.add_argument("--seconds", type=above_zero(), help="how long the faults last, in simulated time")
     changes.add_argument(
