@@ -141,25 +141,32 @@ class ServerDirectory:
         self.files.rename(self.mended, self.database)
         self.files.sync(self.path)
 
-    def write_wal_anew(self) -> None:
+    def write_wal_anew(self, *, in_place: bool = False) -> None:
         """Have what can be read of the write-ahead log on the disk, before anything is built on it.
 
         A sync that failed may have left a part of it unwritten for good, though the system goes on showing it: what was then
         appended behind, or folded into the database, a power cut would have torn apart.
 
+        :param in_place: where there is no room for another file; each byte is written over by itself.
         :raises OSError: it is as it was.
         """
         path = self.database.with_name(DATABASE + WAL)
         if not self.files.exists(path):
             return
-        file = self.files.open(path, os.O_RDONLY)
+        if in_place:
+            with contextlib.suppress(FileNotFoundError):
+                self.files.remove(path.with_name(path.name + ".new"))  # what there was no room for
+        file = self.files.open(path, os.O_RDWR)
         try:
             data = bytearray()
             while part := file.read(MIB, len(data)):
                 data += part
+            if data and in_place:
+                file.write(bytes(data), 0)
+                file.sync()
         finally:
             file.close()
-        if data:
+        if data and not in_place:
             replace_durably(path, bytes(data), self.files)
 
     def end_damage(self) -> None:

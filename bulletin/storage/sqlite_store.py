@@ -176,8 +176,7 @@ class SqliteStore:
 
         :param full: the disk is, and the ballast is given up: it is only to be read.
         """
-        if not full:
-            self._directory.write_wal_anew()
+        self._directory.write_wal_anew(in_place=full)
         connection = database.open_writer(self._directory.database, self._files)
         try:
             opened = self._open_with(connection, full=full)

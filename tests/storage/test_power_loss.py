@@ -350,7 +350,13 @@ class OnceInALifeTests(SynchronousTestCase):
 
     def test_a_start_after_a_sync_that_failed(self):
         """What it could not sync is shown by the system, and may be gone: what comes after it is not lost with it."""
-        for seed in range(12):
+        self.start_after_a_sync_that_failed(range(12), full=False)
+
+    def test_a_start_after_a_sync_that_failed_on_a_disk_that_is_full(self):
+        self.start_after_a_sync_that_failed(range(20, 26), full=True)
+
+    def start_after_a_sync_that_failed(self, seeds, *, full):
+        for seed in seeds:
             disk = SimulatedHarness(SimulatedDisk(Random(seed)))
             scribe = disk.begin()
             disk.write(scribe.persist([scribe.login("ana")]), scribe.apply())
@@ -358,7 +364,11 @@ class OnceInALifeTests(SynchronousTestCase):
                 OSError(errno.EIO, "EIO") if (path[-4:], what) == ("-wal", "sync") else None
             )
             self.assertFalse(disk.write(scribe.persist(body=bytes(9000))))
-            disk.disk.fault = lambda _path, _what: None
+            disk.disk.fault = lambda path, what: (
+                OSError(errno.ENOSPC, "ENOSPC")
+                if full and (path[-8:], what) == ("-wal.new", "write")
+                else None
+            )
             disk.failures.clear()
             disk.end()
 
