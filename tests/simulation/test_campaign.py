@@ -10,7 +10,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.simulation import __main__ as command
 from bulletin.simulation.__main__ import main
+from bulletin.simulation.command_line import INTERRUPTED
 from bulletin.simulation.mutants.catalogue import BY_NUMBER
 from bulletin.simulation.tiers import TIERS
 
@@ -53,6 +55,17 @@ class CampaignTests(SynchronousTestCase):
         status, output, _errors = run(*found[1].split())
         self.assertEqual(status, 0, output)
 
+    def test_an_interrupted_campaign_tells_what_it_has_seen(self):
+        """It did not hold all, and broke nothing: its status is neither."""
+
+        def interrupted(plan, ended):
+            raise KeyboardInterrupt
+
+        self.patch(command, "run", interrupted)
+        status, output, errors = run("--tier", "log", "--seed", "1")
+        self.assertEqual((status, errors), (INTERRUPTED, "interrupted\n"))
+        self.assertIn("0 runs, 0 failed", output)
+
     def test_what_never_happened_fails_a_campaign_that_demands_it(self):
         status, output, _errors = run("--tier", "log", "--seed", "3", "--faults", "none", "--every")
         self.assertEqual(status, 1)
@@ -91,6 +104,7 @@ class MistakeTests(SynchronousTestCase):
             ["--minutes", "soon"],
             ["--minutes", "-1"],
             ["--jobs", "0"],
+            ["--servers", "65"],
             ["--seed", "x"],
             ["--tier", "sea"],
             ["--faults", "crash"],
