@@ -57,7 +57,7 @@ class Command(SynchronousTestCase):
         for words, sentence in (
             (["nothing"], "give a target"),
             (["peers", "/nowhere/at/all"], "there is no such file"),
-            (["peers", "--seconds", "0"], "--seconds is at least 1"),
+            (["peers", "--seconds", "0"], "argument --seconds: '0' is no whole number from 1 on"),
         ):
             status, _, said = self.command(*words)
             self.assertEqual(status, 2)
