@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import count
 from multiprocessing import get_context
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from bulletin.simulation.command_line import end_at_interrupts, interrupts_held_back
 from bulletin.simulation.tier import Options, Tier, World
-from bulletin.simulation.violation import Violation
-
-CRASHED: Final = "exception"
-"""The name of what is no broken promise, but an exception in what was run."""
+from bulletin.simulation.violation import CRASHED, Violation
 
 
 @attrs.frozen

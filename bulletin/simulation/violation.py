@@ -5,13 +5,16 @@ from typing import Final, Self
 
 _NAMED: Final = re.compile(r"([SWL]\d+): (.*)", re.DOTALL)
 UNNAMED: Final = "invariant"
+"""The name of what the core itself asserts."""
+CRASHED: Final = "crash"
+"""The name of an exception in what was run."""
 
 
 class Violation(AssertionError):
     """A run broke a promise.
 
     :param name: which one: S1 to S14 (safety), W1 to W4 (looking ahead), L1 to L5 (liveness), as ``docs/simulation.md`` lists
-        them, or ``invariant`` for one that the core itself asserts.
+        them; ``twins``, ``damage``, ``fail-stop`` (a server stopped that may not), :data:`UNNAMED` or :data:`CRASHED`.
     :param sentence: what was seen.
     """
 

@@ -41,7 +41,7 @@ from bulletin.simulation.checkers.log import Log
 from bulletin.simulation.checkers.lookahead import Lookahead
 from bulletin.simulation.steps import Steps
 from bulletin.simulation.time import SimulatedTime
-from bulletin.simulation.violation import Violation
+from bulletin.simulation.violation import CRASHED, Violation
 
 RESTART_SECONDS: Final = 1.0
 """After these a server that ended by itself is started again."""
@@ -179,7 +179,7 @@ class World:
         except AssertionError as error:
             raise Violation.of(error) from error
         except Exception as error:
-            raise Violation("crash", f"{type(error).__name__}: {error}") from error
+            raise Violation(CRASHED, f"{type(error).__name__}: {error}") from error
 
     def _run(self) -> None:
         for process in self.processes.values():
