@@ -33,11 +33,13 @@ KINDS = (
     "amnesia",
     "mute",
     "deaf",
+    "lone_leader",
+    "stalled_leader",
 )
-_NOT_DRAWN = ("amnesia", "mute", "deaf")
+_NOT_DRAWN = ("amnesia", "mute", "deaf", "lone_leader", "stalled_leader")
 DRAWN = tuple(kind for kind in KINDS if kind not in _NOT_DRAWN)
 """What a seed draws from: a disk that does not know how much it has lost is a run of its own; whoever is only heard, or only
-hears, is often among what remains in liveness mode."""
+hears, is often among what remains in liveness mode; and what befalls leaders alone has runs of its own."""
 
 _NOT_TURBULENT = ("lost_tail", "clock_rates", "stalled_disk")
 
@@ -79,6 +81,7 @@ class Options:
             cls.forgetful,
             cls.liveness,
             cls.liveness,
+            cls.contended,
         )
         return Random(f"way {seed}").choice(ways)(seed)
 
@@ -131,6 +134,23 @@ class Options:
                 election_seconds_spread=rng.choice((0.02, 0.1)),
             ),
         )
+
+    @classmethod
+    def contended(cls, seed: int) -> "Options":
+        """Leaders are cut off, or their disks stall, while many ask them: what they append is overwritten by others."""
+        rng = Random(seed)
+        also = [kind for kind in ("pause", "slow_network", "transfer", "crash") if rng.random() < 0.5]
+        faults = (
+            *(("lone_leader", 0.6), ("slow_disk", 0.3), ("stalled_leader", 1.0)),
+            *((kind, 1.0) for kind in also),
+        )
+        config = Config(
+            heartbeat_seconds=0.05,
+            election_seconds_min=0.2,
+            election_seconds_spread=0.1,
+            uncommitted_bytes_max=rng.choice((400, 2**24)),
+        )
+        return cls(servers=rng.choice((3, 5)), faults=faults, seconds=3.0, clients=8, config=config)
 
     @classmethod
     def trimmed(cls, seed: int) -> "Options":
@@ -303,6 +323,18 @@ class Faults:
         victim = self._victim()
         victim.sync_delay_max = self._rng.choice((0.03, 0.2))
         self._ending(lambda: setattr(victim, "sync_delay_max", 0.004))
+
+    def _lone_leader(self) -> None:
+        """The leader is cut off from all others, and goes on taking what is asked of it until it notices."""
+        leader = self._cluster.leader()
+        if leader is not None:
+            others = [server.number for server in self._cluster.servers if server is not leader]
+            self._cut({pair for other in others for pair in ((leader.number, other), (other, leader.number))})
+
+    def _stalled_leader(self) -> None:
+        leader = self._cluster.leader()
+        if leader is not None:
+            leader.stall_disk(0.3 + self._rng.random())
 
     def _stalled_disk(self) -> None:
         self._victim().stall_disk(self._rng.choice((0.3, 1.0, 2.0)) * self._rng.random())
