@@ -6,6 +6,8 @@ from pathlib import Path
 import zmq
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.storage.learnt import read_learnt
+from bulletin.storage.server_directory import LEARNT
 from bulletin.torture.board import Board
 from bulletin.torture.calls import Caller
 from bulletin.torture.load import channels, whole_history
@@ -44,6 +46,16 @@ class MovingTests(SynchronousTestCase):
     def post(self, number):
         self.assertEqual(self.ask("publicar mensagem", canal="geral", user="ana", message="x")["seq"], number)
 
+    def await_learnt(self, moved):
+        """Until the others have on their disks where a server is now: the reference tells them with its answers."""
+        place = moved.command[moved.command.index("--advertise") + 1]
+        others = [server for server in self.board.servers if server is not moved]
+        until(
+            lambda: all(place in read_learnt(self.board.data(server) / LEARNT).values() for server in others),
+            "the others know where it is",
+            PATIENCE,
+        )
+
     def leading(self):
         return until(self.board.leader, "somebody leads", PATIENCE)
 
@@ -67,6 +79,7 @@ class MovingTests(SynchronousTestCase):
         leader.start()
         board.wait_ready()
         self.post(3)
+        self.await_learnt(leader)
 
         board.reference.kill()
         for server in board.servers:
