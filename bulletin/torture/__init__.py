@@ -5,12 +5,12 @@
     command.py    options, namespaces, the line of figures
        │
     campaign.py ── a board (board.py) on hosts (network.py), each role a process
-       │  ├──────── load.py      writers, readers of the history, followers (follower.py)  ──► record.py
+       │  ├──────── load.py      client.py: writers, readers, registrar.py; follower.py  ──► record.py
        │  ├──────── storm.py     faults/ at random from a seed; a supervisor's work
        │  ├──────── watch.py     digests, leaders, memory, once a second
        │  └──────── pulse.py     whether the machine itself keeps up
        ▼
-    the verdict: bulletin.linearizability on the record, shelves.py on the disks, the logs
+    verdict.py: bulletin.linearizability on the record, shelves.py and receipts.py on the disks, the logs
 
 ``abilities.py`` finds out what this machine can do; the command starts itself again in namespaces for network, mounts and
 processes, so that whatever a campaign makes or leaves behind ends with it, however it ends.  ``lag.py`` is a slow link,
@@ -33,4 +33,6 @@ Traps:
   directions soon.
 - An error that a client sees is judged by the time in which some fault explains it; or the machine, where a small synced write of
   this program's own took longer than an election.
+- Most faults excuse errors and not delays: a refusal has to come in time.  A client that sends again before its time is up may
+  never hear a refusal, since it left the socket on which that came; what takes effect, it hears.
 """

@@ -1,7 +1,7 @@
 """One campaign: a board, load on it, faults, and at the end what it all came to."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -9,18 +9,20 @@ from typing import Any, Final
 
 import attrs
 
-from bulletin.linearizability.streams import Followed, Stored, check_streams
-from bulletin.torture import shelves
+from bulletin.core.board.outcome import StreamKind
+from bulletin.linearizability.streams import Stored
+from bulletin.torture import registrar, verdict
 from bulletin.torture.abilities import Abilities, compile_library, mount, unmount
 from bulletin.torture.board import Board, NotReadyError
 from bulletin.torture.faults import KINDS
 from bulletin.torture.faults.changes import DRIFTS, OFFSETS, set_option
 from bulletin.torture.faults.fault import Scene, copy_directory
-from bulletin.torture.load import JOIN_SECONDS, Load, LoadError, whole_history
+from bulletin.torture.load import JOIN_SECONDS, Load, LoadError, whole_history, whole_listing
 from bulletin.torture.network import Network
 from bulletin.torture.pulse import Pulse
-from bulletin.torture.record import UNANSWERED, Failure, Record
+from bulletin.torture.record import Record
 from bulletin.torture.storm import Storm
+from bulletin.torture.verdict import Spans
 from bulletin.torture.waiting import InVainError, until
 from bulletin.torture.watch import Watch, alarms
 
@@ -28,16 +30,6 @@ STEP_SECONDS: Final = 0.1
 
 SETTLE_SECONDS: Final = 90.0
 """Within these, once nothing breaks any more, all servers are at one state, and followers at the end."""
-
-MAY_BE_SEEN: Final = {
-    "sobrecarregado",
-    "disco_cheio",
-    "sem_servidores",
-    "sem_lider",
-    "tempo_esgotado",
-    UNANSWERED,
-}
-"""What calls like those of the load may come to, where a fault excuses it (docs/protocol.md)."""
 
 ROOM_MIB: Final = 256
 """The size of a server's own file system."""
@@ -104,6 +96,9 @@ class Campaign:
         self.pulse = Pulse(plan.folder / "pulse")
         self._writers, self._rate = rng.randint(3, 8), rng.choice((3.0, 10.0, 30.0))
         self.load: Load | None = None
+        self._names: dict[StreamKind, list[str]] = {}
+        """All users and all channels, as listed at the end."""
+        self._judged_seconds = 0.0
 
     def say(self, sentence: str) -> None:
         """Write a line into the campaign's log, and tell it."""
@@ -137,7 +132,9 @@ class Campaign:
         except (NotReadyError, InVainError, LoadError) as error:
             self.scene.broken.append(str(error))
             stored = []
+        judging = monotonic()
         broken = self._verdict(stored)
+        self._judged_seconds = monotonic() - judging
         for sentence in broken:
             self.say(f"BROKEN: {sentence}")
         return Outcome(self._figures(stored, broken), broken)
@@ -155,6 +152,7 @@ class Campaign:
             board,
             writers=self._writers,
             readers=2,
+            registrars=2,
             followers=2,
             resend_after=1.5,
             patience=8.0,
@@ -171,6 +169,10 @@ class Campaign:
             return []
         board.wait_ready()
         stored = whole_history(load.setup, load.streams, 30.0)
+        self._names = {
+            words.kind: whole_listing(load.setup, words, 30.0)
+            for words in (registrar.USERS, registrar.CHANNELS)
+        }
         if not load.follow_to(stored, SETTLE_SECONDS):
             self.say("the followers did not come to the end")
         until(self.watch.level, "all servers are at one state", SETTLE_SECONDS, every=0.5)
@@ -185,18 +187,11 @@ class Campaign:
         """Every broken promise."""
         broken = [*self.scene.broken, *self.watch.faults()]
         record = self.load.record if self.load is not None else Record()
-        broken += [*record.crashes, *record.resets, *self._wrong_errors(record)]
+        broken += [*record.crashes, *record.resets, *self._unexplained(record)]
         if stored:
-            followed = [
-                Followed(reader, stream, 0, tuple(shown), to_the_end=True)
-                for reader, streams in record.shown.items()
-                for stream, shown in streams.items()
-            ]
-            broken += [
-                str(anomaly) for anomaly in check_streams(record.posts, record.reads, stored, followed)
-            ]
-            held, wrong = shelves.compare(self.board, record.receipts)
-            broken += wrong
+            anomalies = [*verdict.histories(record, stored), *verdict.names(record, self._names)]
+            held, wrong = verdict.disks(self.board, record.receipts)
+            broken += [*map(str, anomalies), *wrong]
             if held != len(stored):
                 broken.append(f"the history has {len(stored)} posts, the first server's disk {held}")
         elif not broken:
@@ -204,10 +199,19 @@ class Campaign:
         broken += alarms(self.board)
         return broken
 
-    def _wrong_errors(self, record: Record) -> list[str]:
+    def _unexplained(self, record: Record) -> list[str]:
+        """Errors and delays of clients that nothing explains."""
+        storm, pulse, begun = self.storm, self.pulse, self._begun
+        excused = Spans([*storm.excused, *pulse.late])
+        delayed = Spans([*storm.delayed, *pulse.late])
+        errors = verdict.unexcused(record.failures, excused)
+        late = verdict.too_late([*record.late, *self.scene.late], excused, delayed, pulse.lost)
         return [
-            f"a client saw an error that no fault explains: {failure} at {failure.returned - self._begun:.2f} s"
-            for failure in unexcused(record.failures, [*self.storm.excused, *self.pulse.late])
+            *(
+                f"a client saw an error that no fault explains: {failure} at {failure.returned - begun:.2f} s"
+                for failure in errors
+            ),
+            *(f"an answer came too late: {call} at {call.returned - begun:.2f} s" for call in late),
         ]
 
     def _figures(self, stored: list[Stored], broken: list[str]) -> dict[str, Any]:
@@ -227,12 +231,16 @@ class Campaign:
             "posts": len(record.receipts),
             "stored": len(stored),
             "reads": len(record.reads),
+            "names": sum(map(len, self._names.values())),
+            "listings": sum(len(calls.listings) for calls in record.names.values()),
+            "late": len(record.late) + len(self.scene.late),
             "followed": sum(len(shown) for streams in record.shown.values() for shown in streams.values()),
             "healed": sum(follower.healed for follower in followers),
             "errors": len(record.failures),
             "longest_pause_s": round(record.longest_pause(), 2) if record.acknowledged else None,
             "slowest_return_s": round(self.storm.slowest_return, 2),
             "machine_slow": len(self.pulse.late),
+            "judged_s": round(self._judged_seconds, 2),
             "states_compared": self.watch.compared,
             "took_over": sum(log.count("taken over the tables") for log in logs),
             "ended_by_themselves": self.storm.spontaneous,
@@ -264,16 +272,3 @@ class Campaign:
         if self.network is not None:
             self.network.close()
         self._log.close()
-
-
-def unexcused(failures: Iterable[Failure], excused: Sequence[tuple[float, float]]) -> list[Failure]:
-    """Errors that no client may see, or not then.
-
-    :param excused: from when to when some fault explains errors, monotonic seconds.
-    """
-    return [
-        failure
-        for failure in failures
-        if failure.code not in MAY_BE_SEEN
-        or not any(begin <= failure.returned and failure.invoked <= end for begin, end in excused)
-    ]

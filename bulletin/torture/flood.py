@@ -18,6 +18,9 @@ import zmq
 
 from bulletin.torture.board import Board
 
+USER: Final = "intruso"
+"""Whom it logs in."""
+
 HTTP: Final = "http"
 SUBSCRIBERS: Final = "subscribers"
 PUBLISHERS: Final = "publishers"
@@ -77,9 +80,9 @@ def message(rng: Random) -> list[bytes]:
             (
                 {"opcao": "listar canais", "dados": {}},
                 {"opcao": "listar historico", "dados": {"canal": "geral", "limite": 50}},
-                {"opcao": "login", "dados": {"user": "intruso"}},
+                {"opcao": "login", "dados": {"user": USER}},
                 {"service": "list", "data": {}},
-                {"service": "heartbeat", "data": {"user": "intruso"}},
+                {"service": "heartbeat", "data": {"user": USER}},
                 {"opcao": "listar canais", "dados": {"replicado": True}},
             )
         )

@@ -3,7 +3,6 @@
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
-from random import Random
 from time import monotonic
 from typing import Any, Final
 
@@ -12,10 +11,13 @@ import zmq
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.streams import Stream
 from bulletin.linearizability.streams import Post, Read, Stored
+from bulletin.torture import registrar
 from bulletin.torture.board import Board
 from bulletin.torture.calls import Caller, Reply
+from bulletin.torture.client import Client
 from bulletin.torture.follower import Follower
-from bulletin.torture.record import UNANSWERED, Failure, Receipt, Record
+from bulletin.torture.record import Receipt, Record
+from bulletin.torture.registrar import Registrar, Words
 
 CHANNELS: Final = ("geral", "noticias", "avisos")
 
@@ -34,41 +36,7 @@ class LoadError(Exception):
     """The load could not be put on the board."""
 
 
-class _Client(threading.Thread):
-    """One client; an exception that ends it is written down."""
-
-    def __init__(self, record: Record, caller: Caller, name: str) -> None:
-        super().__init__(name=name, daemon=True)
-        self.record, self.caller = record, caller
-        self.rng = Random(name)
-
-    def run(self) -> None:
-        """Call until told to stop."""
-        try:
-            while not self.record.stop.is_set():
-                self.once()
-            self.caller.close()
-        except BaseException as error:
-            self.record.crashes.append(f"{self.name}: {error!r}")
-            raise
-
-    def once(self) -> None:
-        """One call."""
-
-    def failed(self, what: str, invoked: float, reply: Reply | None) -> Failure:
-        """Write a failure down."""
-        failure = Failure(
-            what,
-            invoked,
-            monotonic(),
-            UNANSWERED if reply is None else reply["erro"],
-            definite=reply is not None and reply["definitivo"],
-        )
-        self.record.failures.append(failure)
-        return failure
-
-
-class Writer(_Client):
+class Writer(Client):
     """Writes to channels, and now and then to another user, one post at a time.
 
     :param users: who can be written to.
@@ -102,44 +70,42 @@ class Writer(_Client):
         fields: dict[str, Any] = {"user": self.name, "message": text, "id": id_}
         fields["receptor" if private else "canal"] = stream
         operation = "enviar mensagens para um usuario especifico" if private else "publicar mensagem"
-        invoked = monotonic()
-        reply = self.caller.call(operation, fields, self.patience)
-        returned = monotonic()
+        done = self.call(id_, operation, fields, self.patience)
         digest = text_digest(text)
-        if reply is not None and reply["status"] == "sucesso":
-            proof = reply["recibo"]
-            seq = reply["seq"]
-            self.record.acknowledged.append(returned)
-            self.record.posts.append(Post(stream, id_, invoked, returned, seq, text=digest))
-            self.record.receipts.append(
-                Receipt(stream, seq, proof["indice"], proof["termo"], bytes.fromhex(proof["hash"]))
-            )
+        if done.answer is not None:
+            seq = done.answer["seq"]
+            self.record.acknowledged.append(done.returned)
+            self.record.posts.append(Post(stream, id_, done.invoked, done.returned, seq, text=digest))
+            self.record.receipts.append(receipt(self.name, stream, done.answer))
         else:
-            failure = self.failed(id_, invoked, reply)
-            self.record.posts.append(Post(stream, id_, invoked, text=digest, refused=failure.definite))
+            failure = self.failed(done)
+            self.record.posts.append(Post(stream, id_, done.invoked, text=digest, refused=failure.definite))
         self.record.stop.wait(self.rng.expovariate(self.rate))
 
 
-class HistoryReader(_Client):
-    """Reads the newest posts of streams, linearizably."""
+class HistoryReader(Client):
+    """Reads the newest posts of streams, linearizably.
 
-    def __init__(self, record: Record, caller: Caller, name: str, streams: tuple[Stream, ...]) -> None:
+    :param patience: seconds that it waits for an answer.
+    """
+
+    def __init__(
+        self, record: Record, caller: Caller, name: str, streams: tuple[Stream, ...], patience: float
+    ) -> None:
         super().__init__(record, caller, name)
-        self.streams = streams
+        self.streams, self.patience = streams, patience
 
     def once(self) -> None:
         """One page."""
         stream = self.rng.choice(self.streams)
-        invoked = monotonic()
-        reply = self.caller.call(
-            "listar historico", {READ_FIELDS[stream.kind]: stream.name, "limite": 3}, 5.0
-        )
-        if reply is None or reply["status"] != "sucesso":
-            self.failed("read", invoked, reply)
+        fields = {READ_FIELDS[stream.kind]: stream.name, "limite": 3}
+        done = self.call(f"read {stream.name}", "listar historico", fields, self.patience)
+        if done.answer is None:
+            self.failed(done)
         else:
-            shown = tuple((post["seq"], post["id"]) for post in reply["messages"])
+            shown = tuple((post["seq"], post["id"]) for post in done.answer["messages"])
             head = max((seq for seq, _ in shown), default=0)
-            self.record.reads.append(Read(stream.name, invoked, monotonic(), head, shown=shown))
+            self.record.reads.append(Read(stream.name, done.invoked, done.returned, head, shown=shown))
         self.record.stop.wait(self.rng.expovariate(20.0))
 
 
@@ -147,10 +113,11 @@ class Load:
     """Clients on a board, from :meth:`start` to :meth:`finish`.
 
     :param writers: how many; their inboxes are followed and read as the channels are.
-    :param readers: of the history.
+    :param readers: of the history; every second one waits for each answer, whatever the others do.
+    :param registrars: of users and channels.
     :param followers: of publications, by the reader that ships; every second one comes and goes.
     :param resend_after: seconds after which every second client sends again what was not answered; None: nobody does.
-    :param patience: seconds that writers wait for an answer.
+    :param patience: seconds that they wait for an answer.
     :param rate: posts a second of each writer, about.
     """
 
@@ -160,6 +127,7 @@ class Load:
         *,
         writers: int,
         readers: int,
+        registrars: int = 0,
         followers: int = 0,
         resend_after: float | None = None,
         patience: float = 5.0,
@@ -171,15 +139,15 @@ class Load:
         self.setup = Caller(self.context, board.broker_endpoint, 1.0)
         users = tuple(f"w{number}" for number in range(writers)) if followers else ()
         for channel in CHANNELS:
-            self._set_up("cadastrar canal", {"canal": channel})
+            self._set_up(registrar.CHANNELS, channel)
         for user in users:
-            self._set_up("login", {"user": user})
+            self._set_up(registrar.USERS, user)
         self.streams = tuple(
             Stream(kind, name)
             for kind, names in ((StreamKind.CHANNEL, CHANNELS), (StreamKind.INBOX, users))
             for name in names
         )
-        self.clients: list[_Client] = [
+        self.clients: list[Client] = [
             Writer(
                 self.record,
                 self._caller(resend_after if number % 2 == 0 else None),
@@ -192,8 +160,23 @@ class Load:
             for number in range(writers)
         ]
         self.clients += [
-            HistoryReader(self.record, self._caller(1.0), f"r{number}", self.streams)
+            HistoryReader(
+                self.record,
+                self._caller(1.0 if number % 2 == 0 else None),
+                f"r{number}",
+                self.streams,
+                patience,
+            )
             for number in range(readers)
+        ]
+        self.clients += [
+            Registrar(
+                self.record,
+                self._caller(resend_after if number % 2 == 0 else None),
+                f"n{number}",
+                patience=patience,
+            )
+            for number in range(registrars)
         ]
         self.followers = [
             Follower(
@@ -207,10 +190,13 @@ class Load:
             for number in range(followers)
         ]
 
-    def _set_up(self, operation: str, fields: dict[str, Any]) -> None:
-        reply = self.setup.call(operation, fields, 20.0)
+    def _set_up(self, words: Words, name: str) -> None:
+        invoked = monotonic()
+        reply = self.setup.call(words.register, {words.field: name}, 20.0)
         if reply is None or reply["status"] == "erro":
-            raise LoadError(f"{operation} {fields} came to {reply}")
+            raise LoadError(f"{words.register} {name} came to {reply}")
+        made = registrar.registration(name, invoked, monotonic(), reply)
+        self.record.names[words.kind].registrations.append(made)
 
     def _caller(self, resend_after: float | None) -> Caller:
         return Caller(self.context, self.board.broker_endpoint, resend_after)
@@ -242,7 +228,7 @@ class Load:
         self._join(self.followers)
         return complete
 
-    def _join(self, threads: "list[_Client] | list[Follower]") -> None:
+    def _join(self, threads: "list[Client] | list[Follower]") -> None:
         for thread in threads:
             thread.join(JOIN_SECONDS)
             if thread.is_alive():
@@ -258,6 +244,21 @@ class Load:
                 thread.join(JOIN_SECONDS)
         self.setup.close()
         self.context.destroy(0)
+
+
+def receipt(user: str, stream: str, answer: Reply) -> Receipt:
+    """What an acknowledgement of a post says."""
+    proof = answer["recibo"]
+    return Receipt(
+        user,
+        answer["id"],
+        stream,
+        answer["seq"],
+        proof["indice"],
+        proof["termo"],
+        bytes.fromhex(proof["hash"]),
+        answer["clock"],
+    )
 
 
 def text_digest(text: str) -> str:
@@ -296,6 +297,23 @@ def whole_history(caller: Caller, streams: Iterable[Stream], patience: float = 1
         for stream in streams
         for post in pages(caller, stream, patience)
     ]
+
+
+def whole_listing(caller: Caller, words: Words, patience: float = 10.0) -> list[str]:
+    """Every name of a kind, in the board's order.
+
+    :raises LoadError: a part could not be had.
+    """
+    names: list[str] = []
+    more = True
+    while more:
+        fields = {"desde": names[-1]} if names else {}
+        reply = caller.call(words.listing, fields, patience)
+        if reply is None or reply["status"] == "erro":
+            raise LoadError(f"{words.listing} came to {reply}")
+        names += reply["lista"]
+        more = reply["mais"]
+    return names
 
 
 def channels(*names: str) -> tuple[Stream, ...]:

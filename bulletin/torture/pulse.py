@@ -16,6 +16,9 @@ BEAT_SECONDS: Final = 0.25
 LATE_SECONDS: Final = 1.0
 """A beat that takes so much longer was held up: elections take about as long."""
 
+NOTED_SECONDS: Final = 0.02
+"""A beat that takes so much longer is noted."""
+
 AFTERMATH_SECONDS: Final = 6.0
 """How long requests may suffer from it afterwards: each has 5 s."""
 
@@ -32,6 +35,8 @@ class Pulse(threading.Thread):
         self.stop = threading.Event()
         self.late: list[tuple[float, float]] = []
         """From when to when the machine, or what it did to the board, may explain errors; monotonic seconds."""
+        self.held_up: list[tuple[float, float, float]] = []
+        """Beats that were held up: from when to when, and for how long of it."""
         self.slowest = 0.0
         """Seconds that the slowest beat took beyond its time."""
         self._path = path
@@ -52,6 +57,12 @@ class Pulse(threading.Thread):
         now = self._clock()
         late = now - began - BEAT_SECONDS
         self.slowest = max(self.slowest, late)
+        if late > NOTED_SECONDS:
+            self.held_up.append((began, now, late))
         if late > LATE_SECONDS:
             self.late.append((began, now + AFTERMATH_SECONDS))
         return now
+
+    def lost(self, begin: float, end: float) -> float:
+        """For how long the machine stood still between two moments, as far as beats tell."""
+        return sum(late for began, ended, late in self.held_up if began < end and begin < ended)

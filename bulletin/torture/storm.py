@@ -64,6 +64,8 @@ class Storm:
         """How often each kind came."""
         self.excused: list[tuple[float, float]] = []
         """From when to when clients might see errors, monotonic seconds."""
+        self.delayed: list[tuple[float, float]] = []
+        """From when to when answers might come late, monotonic seconds."""
         self.slowest_return = 0.0
         """Seconds that it took at most until all was well after a fault."""
         self.together = 0
@@ -152,8 +154,11 @@ class Storm:
         else:
             return
         self._active.remove(active)
+        span = active.began, self._clock() + AFTERMATH_SECONDS
         if fault.excuses:
-            self.excused.append((active.began, self._clock() + AFTERMATH_SECONDS))
+            self.excused.append(span)
+        if fault.delays:
+            self.delayed.append(span)
 
     # -- what a supervisor does -----------------------------------------------------------------------------------
 

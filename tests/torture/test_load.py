@@ -4,14 +4,25 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.streams import Stream
-from bulletin.torture.load import HistoryReader, LoadError, Writer, channels, text_digest, whole_history
-from bulletin.torture.record import Record
+from bulletin.torture.load import (
+    HistoryReader,
+    LoadError,
+    Writer,
+    channels,
+    text_digest,
+    whole_history,
+    whole_listing,
+)
+from bulletin.torture.record import Receipt, Record
+from bulletin.torture.registrar import USERS
 
 RECEIPT = {"indice": 9, "termo": 2, "hash": "ab" * 32}
 
 
 class Caller:
     """Answers in turn with what a test says."""
+
+    resend_after = None
 
     def __init__(self, *replies):
         self.replies = list(replies)
@@ -41,13 +52,13 @@ class WriterTests(SynchronousTestCase):
         return record, post
 
     def test_an_acknowledged_post_and_its_receipt(self):
-        record, post = self.wrote({"status": "sucesso", "seq": 4, "recibo": RECEIPT})
+        record, post = self.wrote(
+            {"status": "sucesso", "id": "w0-1", "seq": 4, "recibo": RECEIPT, "clock": 12}
+        )
         self.assertEqual((post.stream, post.seq, post.refused), ("geral", 4, False))
         self.assertLess(post.returned, float("inf"))
         (receipt,) = record.receipts
-        self.assertEqual(
-            (receipt.stream, receipt.seq, receipt.index, receipt.chain), ("geral", 4, 9, b"\xab" * 32)
-        )
+        self.assertEqual(receipt, Receipt("w0", "w0-1", "geral", 4, 9, 2, b"\xab" * 32, 12))
         self.assertEqual(record.errors, [])
 
     def test_one_that_was_refused_for_good(self):
@@ -79,14 +90,14 @@ class ReadingTests(SynchronousTestCase):
         record = Record()
         record.stop.set()
         page = {"status": "sucesso", "messages": [{"seq": 3, "id": "a"}, {"seq": 4, "id": "b"}]}
-        HistoryReader(record, Caller(page), "r0", (Stream(StreamKind.INBOX, "w0"),)).once()
+        HistoryReader(record, Caller(page), "r0", (Stream(StreamKind.INBOX, "w0"),), 1.0).once()
         (read,) = record.reads
         self.assertEqual((read.stream, read.head, read.shown), ("w0", 4, ((3, "a"), (4, "b"))))
 
     def test_a_read_that_failed_is_none(self):
         record = Record()
         record.stop.set()
-        HistoryReader(record, Caller(None), "r0", channels("geral")).once()
+        HistoryReader(record, Caller(None), "r0", channels("geral"), 1.0).once()
         self.assertEqual((record.reads, len(record.failures)), ([], 1))
 
     def test_the_whole_history_page_by_page(self):
@@ -102,6 +113,15 @@ class ReadingTests(SynchronousTestCase):
             [(row.seq, row.text) for row in stored], [(n, text_digest(f"m{n}")) for n in (1, 2, 3)]
         )
         self.assertEqual([fields["desde"] for _, fields in caller.calls], [0, 2])
+
+    def test_a_whole_listing_part_by_part(self):
+        caller = Caller(
+            {"status": "sucesso", "lista": ["a", "b"], "mais": True},
+            {"status": "sucesso", "lista": ["c"], "mais": False},
+        )
+        self.assertEqual(whole_listing(caller, USERS), ["a", "b", "c"])
+        self.assertEqual(caller.calls, [("listar usuarios", {}), ("listar usuarios", {"desde": "b"})])
+        self.assertRaises(LoadError, whole_listing, Caller(None), USERS)
 
     def test_a_page_that_cannot_be_had(self):
         self.assertRaises(LoadError, whole_history, Caller(None), channels("geral"))

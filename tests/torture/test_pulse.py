@@ -19,6 +19,14 @@ class PulseTests(SynchronousTestCase):
             self.assertEqual(began, clock.seconds())
         self.assertEqual(pulse.late, [(1.75, 5.0 + AFTERMATH_SECONDS)])
         self.assertAlmostEqual(pulse.slowest, 3.25 - BEAT_SECONDS)
+        for begin, end, lost in (
+            (0.0, 0.2, 0.0),
+            (0.0, 0.5, 0.05),
+            (0.5, 2.0, 0.05 + 0.95 + 3.0),
+            (4.9, 9.0, 3.0),
+            (5.0, 9.0, 0.0),
+        ):
+            self.assertAlmostEqual(pulse.lost(begin, end), lost, msg=str((begin, end)))
 
     def test_its_file_is_its_own(self):
         path = Path(self.mktemp())

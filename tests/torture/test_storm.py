@@ -30,12 +30,17 @@ class Shake(Fault):
 class Quake(Shake):
     kind = "quake"
     alone = True
-    excuses = True
+    excuses = delays = True
 
     @classmethod
     def pick(cls, scene, rng, free, budget):
         assert len(free) == len(scene.board.roles)
         return tuple(free)
+
+
+class Noise(Shake):
+    kind = "noise"
+    excuses = True
 
 
 class Spoil(Shake):
@@ -83,6 +88,16 @@ class StormTests(SynchronousTestCase):
         self.assertEqual(seen, {0, 1, 2, 5})
         self.assertGreater(min(storm.counts.values()), 10)
         self.assertEqual(len(storm.excused), storm.counts["quake"] - (not storm.calm and self.broken() == 5))
+
+    def test_what_keeps_answers_from_clients_is_noted(self):
+        storm = self.storm(Shake, Quake)
+        self.go(storm, 100)
+        self.assertGreater(len(storm.delayed), 5)
+        self.assertEqual(storm.delayed, storm.excused)
+        storm = self.storm(Shake, Noise)
+        self.go(storm, 100)
+        self.assertGreater(len(storm.excused), 5)
+        self.assertEqual(storm.delayed, [])
 
     def test_the_same_seed_brings_the_same(self):
         told = []

@@ -13,7 +13,7 @@
 A new fault is a subclass of :class:`~bulletin.torture.faults.fault.Fault` in :data:`KINDS`: ``pick`` says whom it breaks, within how
 many servers may be broken; ``begin`` and ``end`` are called from one thread; ``over`` says when all is well again, and what
 took too long until then is a broken promise of the board.  ``alone`` is for faults that need everybody else whole, ``excuses`` for
-those whose clients may see errors.
+those whose clients may see errors, ``delays`` for those that may keep answers from them for longer than is promised.
 """
 
 from typing import Final

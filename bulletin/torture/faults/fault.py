@@ -12,6 +12,7 @@ import attrs
 from bulletin.torture.abilities import Abilities
 from bulletin.torture.board import Board, RoleProcess
 from bulletin.torture.network import Network
+from bulletin.torture.record import Late
 
 READY = 200
 """The status of ``/readyz`` of a role that does its work."""
@@ -40,6 +41,7 @@ class Scene:
     :param broken: promises that were found broken, in words.
     :param held: roles that a fault keeps from running; nobody starts them again.
     :param may_end: roles that may end by themselves, and what their last words have to be like.
+    :param late: calls of faults' own that took longer than a board may take.
     :param copies: by server, an earlier copy of its directory, and how often it had been started then.
     """
 
@@ -48,6 +50,7 @@ class Scene:
     network: Network | None
     say: Callable[[str], None]
     broken: list[str] = attrs.Factory(list)
+    late: list[Late] = attrs.Factory(list)
     held: set[str] = attrs.Factory(set)
     may_end: dict[str, "re.Pattern[str]"] = attrs.Factory(dict)
     copies: dict[str, tuple[Path, int]] = attrs.Factory(dict)
@@ -102,6 +105,9 @@ class Fault:
 
     excuses: ClassVar[bool] = False
     """Whether clients may see errors because of it."""
+
+    delays: ClassVar[bool] = False
+    """Whether answers may come later than promised because of it: the broker does not run, or links are slow."""
 
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
         self.scene = scene

@@ -136,7 +136,9 @@ class SlowLinks(_Links):
     """A server whose links are slow, lose packets, and let them overtake each other."""
 
     kind = "slow"
-    excuses = True  # whoever is slow is not dead: the board waits for a leader like that, for longer than some clients
+    excuses = delays = (
+        True  # whoever is slow is not dead: the board waits for a leader like that, for longer than some clients
+    )
     seconds = (3.0, 12.0)
 
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:

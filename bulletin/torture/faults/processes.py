@@ -143,7 +143,7 @@ class Broker(_EdgeFault):
     """The broker: who waits for an answer does so in vain, and asks again."""
 
     kind = role_name = "broker"
-    excuses = True
+    excuses = delays = True
 
 
 class Proxy(_EdgeFault):
@@ -165,7 +165,7 @@ class Everything(Fault):
     servers_min = 1
     alone = True
     weight = 1
-    excuses = True
+    excuses = delays = True
     seconds = (0.2, 3.0)
 
     @classmethod
