@@ -64,9 +64,9 @@ class Healing:
         (a known limit: no leader is deposed that has a majority); then requests have to be answered, and no more."""
 
     def form(self) -> None:
-        """Wait until a new board works."""
+        """Wait until a new board works; its users are at it meanwhile."""
         self.core = self._world.servers
-        self._wait(self._ready, FORMING_SECONDS, "L1", "the board does not form")
+        self._wait(self._formed, FORMING_SECONDS, "L1", "the board does not form")
 
     def run(self) -> None:
         """Heal, and look."""
@@ -93,8 +93,8 @@ class Healing:
         self._wait(
             lambda: self._leader() is not None, self._timeout * TIMEOUTS_TO_LEAD, "L1", "there is no leader"
         )
-        if world.options.config.held_entries < ENTRIES_A_TRANSFER:
-            self._quieten()  # tables are of no use where the log that goes on from them is trimmed meanwhile
+        if not self._transfers_end:
+            self._quieten()
         self._wait(self._ready, READY_SECONDS, "L1", "not all servers are ready")
         self._probe()
         self._quieten()
@@ -181,6 +181,19 @@ class Healing:
             server.takes_part and server.node.leadership == leader.node.leadership for server in self.core
         )
         return leader if followed else None
+
+    @property
+    def _transfers_end(self) -> bool:
+        """Whether a server that takes in tables catches up under load: not where the log that goes on from them is trimmed
+        meanwhile, which no operator can ask for."""
+        return self._world.options.config.held_entries >= ENTRIES_A_TRANSFER
+
+    def _formed(self) -> bool:
+        return all(
+            server.impediment() is None
+            or (not self._transfers_end and server.takes_part and server.node.status().behind)
+            for server in self.core
+        )
 
     def _ready(self) -> bool:
         return all(server.impediment() is None for server in self.core)

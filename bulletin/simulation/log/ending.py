@@ -13,6 +13,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from bulletin.core.raft.snapshots import PART_TIMEOUTS
 from bulletin.simulation.network import Weather
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from bulletin.simulation.log.server import Server
 
 TIMEOUTS_TO_HEAL = 10
+TIMEOUTS_FOR_TABLES = 3 * PART_TIMEOUTS
+"""More for who takes in tables: a question that was lost is put again after :data:`PART_TIMEOUTS`, and whom it is put to may
+have thrown its copy away, now and then several times in a row."""
+
 TIMEOUTS_OF_CALM = 5
 TIMEOUTS_OF_CALM_AMID_RUINS = 20
 PROBE_SECONDS = 2.5
@@ -202,8 +207,12 @@ class Demands:
         probe = workload.propose(leader, client=0)
         committed = self._until(lambda: probe in workload.acknowledged, time.now + PROBE_SECONDS)
         assert committed, "L1: a probe is not committed after the healing"
+        limit = max(limit, stragglers) + self._timeout
+        limit_with_tables = limit + TIMEOUTS_FOR_TABLES * self._timeout
         while time.now < stragglers or not self._settled():
-            assert time.now < max(limit, stragglers) + self._timeout, "L1: the servers do not come to agree"
+            if self._tables_under_way:
+                limit = limit_with_tables
+            assert time.now < limit, "L1: the servers do not come to agree"
             time.run_until(time.now + self._timeout / 10)
 
     def stay(self, timeouts: int) -> None:
@@ -226,6 +235,10 @@ class Demands:
         limit = time.now + self._timeout + 0.1
         arrived = self._until(lambda: self.leader() not in (None, leader), limit)
         assert arrived, "L5: leadership was handed over and did not arrive"
+
+    @property
+    def _tables_under_way(self) -> bool:
+        return any(server.port is not None and server.node.status().behind for server in self._core)
 
     def _settled(self) -> bool:
         """Whether a leader has proved itself, and all others follow it and have what it has."""
