@@ -72,3 +72,8 @@ class Config:
             raise ValueError("election_seconds_min must be at least two heartbeats")
         if self.entry_bytes_max > BATCH_BYTES_MAX:
             raise ValueError(f"entry_bytes_max must be at most {BATCH_BYTES_MAX}")
+
+    @property
+    def patience_seconds_max(self) -> float:
+        """The longest election timeout of any node."""
+        return self.election_seconds_min + self.election_seconds_spread

@@ -11,6 +11,9 @@
 campaigns.  The three work only together.
 
 Rank and chance decide how long a node waits beyond the minimum; neither decides who may win.
+
+*A candidacy has an end*: whoever has not won when a follower would have lost its patience does not win that term any
+more, however late the votes arrive.  A disk that has lost a vote relies on it (:mod:`bulletin.core.raft.trust`).
 """
 
 from bulletin.core.raft.counters import Counters
@@ -55,6 +58,7 @@ class Election:
         self._excused_until = _NEVER
         self._deadline = state.now + self._patience()
         self._by_transfer = False
+        self._candidacy_ends = _NEVER
 
     # --- time ---
 
@@ -161,10 +165,11 @@ class Election:
         self._ask_for_votes()
 
     def own_vote_stored(self) -> None:
-        """The disk has made progress: a candidate's own vote counts from when it is stored."""
+        """The disk has made progress: a candidate's own vote counts from when it is stored; nobody was asked before."""
         state = self._state
         if state.role is Role.CANDIDATE and state.disk.hard_synced and state.member not in self._votes:
             self._votes[state.member] = True
+            self._candidacy_ends = state.now + state.config.patience_seconds_max
             self._decide()
 
     def _ask_for_votes(self) -> None:
@@ -196,7 +201,10 @@ class Election:
         elif outcome is Tally.WON and state.role is Role.PRE_CANDIDATE:
             self._campaign(by_transfer=False)
         elif outcome is Tally.WON and state.role is Role.CANDIDATE:
-            self._become_leader()
+            if state.now < self._candidacy_ends:
+                self._become_leader()
+            else:
+                self._counters.count("elected_too_late")
 
     def _become_leader(self) -> None:
         state = self._state

@@ -8,11 +8,22 @@ covers all that was ever committed with its help.  When its own log is committed
 
 A commit index alone would not do: it may have been stated by a leader that others have left behind, in a term that
 this node was in, and has forgotten.
+
+*A lost vote* is made good by the same question.  The voters beside it of whom it helped to win share one with that
+majority, so the term that the majority confirms is not below any that was won with it before the question.  In the confirmed
+term itself nobody can get a second vote: this node has an entry of that term, and no candidate of it has.  What is left are
+votes on their way: a candidacy ends after an election timeout (:class:`bulletin.core.raft.election.Election`), so the question
+waits, from the start on, for two.
 """
+
+from typing import Final
 
 from bulletin.core.raft.counters import Counters
 from bulletin.core.raft.reads import Reads
 from bulletin.core.raft.state import State
+
+PATIENCES: Final = 2
+"""So many times the longest election timeout passes before the question: twice, since no two clocks go alike."""
 
 
 class Trust:
@@ -26,11 +37,12 @@ class Trust:
         self._state = state
         self._reads = reads
         self._counters = counters
+        self._asks_from = state.now + PATIENCES * state.config.patience_seconds_max
 
     def tick(self) -> None:
         """Ask, and ask again where the question or its answer was lost."""
         state = self._state
-        if state.trusted_from is None or self._reads.covers is not None:
+        if state.trusted_from is None or self._reads.covers is not None or state.now < self._asks_from:
             return
         if state.leader in state.outbox.introduced:
             self._reads.ask_what_covers()

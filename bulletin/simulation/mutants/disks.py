@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Final
 
+from bulletin.core.raft.election import Election
 from bulletin.core.raft.greeting import Greeter
 from bulletin.core.raft.trust import Trust
 from bulletin.simulation.mutants.chance import board_tier
@@ -54,5 +55,13 @@ MUTANTS: Final = (
         "S4|S6|W3",
         partial(check, "lost_end"),
         why="a commit index of a leader that others have left behind has to arrive while nothing newer does",
+    ),
+    Mutant(
+        "24d",
+        "a candidacy has no end: it may be won with a vote that its giver has lost, and given again",
+        (Patch(Election, "_decide", "state.now < self._candidacy_ends", "True"),),
+        "S1",
+        partial(check, "late_vote"),
+        why="of five servers one has to lose its vote while the candidate stands still, and goes on in the same term",
     ),
 )

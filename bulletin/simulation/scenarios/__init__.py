@@ -32,6 +32,7 @@ A scenario is a text file of commands, each followed by ``----``, its output, an
 ``cut A B …``, ``heal``         what is sent between A and the others is lost from now on, until healed
 ``stabilize [N …]``             disks sync and messages arrive until nothing moves (among those servers)
 ``stall N``, ``unstall N``      the disk of N does not sync by itself; does again
+``pause N``                     N stands still: it notices no time; what is delivered to it by hand it finds in its queue
 ``crash N [COUNT]``             N stops; COUNT of its unsynced writes have reached the disk all the same
 ``start N``                     N starts on its disk
 ``copy N``, ``rollback N``      keep a copy of the disk of N; put it back (N must be down)

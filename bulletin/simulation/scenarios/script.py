@@ -27,6 +27,7 @@ class Script(Stage):
         super().__init__()
         self._steps = 0
         self._stalled: set[int] = set()
+        self._paused: set[int] = set()
         self._kept: dict[str, tuple[int, int, Message]] = {}
         self._contexts = 0
 
@@ -90,8 +91,9 @@ class Script(Stage):
             self._steps += 1
             self.now = self._steps * (STEP_SECONDS + TRIFLE_SECONDS)
             for machine in self.up:
-                machine.running.tick(self._instant)
-                self.settle(machine)
+                if machine.number not in self._paused:
+                    machine.running.tick(self._instant)
+                    self.settle(machine)
 
     def _do_run(self, seconds: str) -> None:
         for _ in range(round(float(seconds) / STEP_SECONDS)):
@@ -140,6 +142,9 @@ class Script(Stage):
 
     def _do_unstall(self, number: str) -> None:
         self._stalled.discard(int(number))
+
+    def _do_pause(self, number: str) -> None:
+        self._paused.add(int(number))
 
     def _do_fetch(self, number: str) -> None:
         machine = self.machines[int(number)]

@@ -17,6 +17,7 @@ from bulletin.core.raft.messages import (
     RequestVote,
 )
 from bulletin.core.raft.node import Node
+from bulletin.core.raft.trust import PATIENCES
 from tests.core.raft.making import IDS, at, entries_of, restored_of
 
 LEADER = IDS[2]
@@ -52,10 +53,13 @@ class TrustTests(SynchronousTestCase):
         self.node.receive(LEADER, message, at(self.now))
         self.turn()
 
-    def greet(self) -> None:
+    def greet(self, *, waits: bool = True) -> None:
+        """Greeted by the leader, and so long after the start that whoever has an old vote of it can win no more."""
+        if waits:
+            self.now += PATIENCES * Config().patience_seconds_max
         self.turn()
-        (greeting,) = {message for _, message in self.sent if isinstance(message, Greeting)}
-        self.receive(GreetingReply(2, greeting.incarnation, greeting.incarnation))
+        (greeted,) = {message.incarnation for _, message in self.sent if isinstance(message, Greeting)}
+        self.receive(GreetingReply(2, greeted, greeted))
 
     def append(self, previous: int, last: int, commit: int, number: int = 1) -> None:
         before = self.entries[previous - 1]
@@ -117,6 +121,16 @@ class TrustTests(SynchronousTestCase):
         self.assertEqual(self.questions(), [])
         self.greet()
         self.append(9, 9, 9, 2)
+        self.assertEqual(len(self.questions()), 1)
+
+    def test_nothing_is_asked_while_a_lost_vote_may_win(self) -> None:
+        """A candidate that has one may win for an election timeout, on a clock that is not this one's."""
+        self.greet(waits=False)
+        self.append(5, 9, 9)
+        while self.now + 0.05 < PATIENCES * Config().patience_seconds_max:
+            self.append(9, 9, 9)
+            self.assertEqual(self.questions(), [])
+        self.append(9, 9, 9)
         self.assertEqual(len(self.questions()), 1)
 
     def test_what_an_earlier_start_asked(self) -> None:
