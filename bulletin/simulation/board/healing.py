@@ -184,8 +184,10 @@ class Healing:
 
     @property
     def _transfers_end(self) -> bool:
-        """Whether a server that takes in tables catches up under load: not where the log that goes on from them is trimmed
-        meanwhile, which no operator can ask for."""
+        """Whether a server that takes in tables catches up under load.
+
+        Not where the log that goes on from them is trimmed meanwhile, which no operator can ask for.
+        """
         return self._world.options.config.held_entries >= ENTRIES_A_TRANSFER
 
     def _formed(self) -> bool:
