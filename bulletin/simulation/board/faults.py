@@ -7,15 +7,16 @@ draw.
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
 from bulletin.core.store.port import StoreError
-from bulletin.simulation.board.network import Link, Weather
+from bulletin.simulation.board.network import Link
 from bulletin.simulation.board.options import SETTINGS
 from bulletin.simulation.board.process import Process
 from bulletin.simulation.board.server import SYNC_SECONDS_MAX, Server
+from bulletin.simulation.weather import BadWeather
 
 if TYPE_CHECKING:
     from bulletin.simulation.board.world import World
@@ -24,19 +25,19 @@ PPM_MAX = 200e-6
 """How much a machine's clock may drift, for what is promised of the clocks."""
 
 
-class Faults:
+class Faults(BadWeather[str]):
     """The faults of one run.
 
     :param world: whom they strike.
     """
 
+    slow_delays: ClassVar[tuple[float, ...]] = (0.02, 0.2)
+
+    _world: "World"
+
     def __init__(self, world: "World") -> None:
-        self._world = world
-        self._when = Random(f"{world.seed} faults")
-        self._rng = self._when
-        self._over = False
-        self.strikes = 0
-        """How many there have been, those that were left out included."""
+        when = Random(f"{world.seed} faults")
+        super().__init__(world, when, lambda number: Random(f"{world.seed} strike {number}"))
         kinds = [kind for kind, _ in world.options.faults]
         for process in world.processes.values():
             rng = Random(f"{world.seed} {process.name} clock")
@@ -51,35 +52,6 @@ class Faults:
             if kind not in SETTINGS:
                 self._schedule(kind, mean)
 
-    def stop(self) -> None:
-        """They strike no more; what they did is for others to undo."""
-        self._over = True
-
-    def _schedule(self, kind: str, mean: float) -> None:
-        def strike() -> None:
-            if self._over:
-                return
-            self.strikes += 1
-            world, number = self._world, self.strikes
-            if number not in world.options.skip:
-                self._rng = Random(f"{world.seed} strike {number}")
-                world.step(f"strike {number}", kind)
-                getattr(self, f"_{kind}")()
-                world.note(kind)
-            self._schedule(kind, mean)
-
-        self._world.time.after(self._when.expovariate(1 / mean), strike)
-
-    def _ending(self, action: Callable[[], object], longest: float | None = None) -> None:
-        """Undo a fault some time later, unless the healing did."""
-
-        def end() -> None:
-            if not self._over:
-                action()
-
-        most = self._rng.choice((0.05, 0.4, 1.0, 2.0)) if longest is None else longest
-        self._world.time.after(most * self._rng.random(), end)
-
     def _victim(self) -> Server:
         return self._rng.choice(self._world.servers)
 
@@ -92,33 +64,19 @@ class Faults:
 
     # --- the network ---
 
-    def _cut_links(self, links: Iterable[Link]) -> None:
-        network, cut = self._world.network, sorted(links)
-        network.cut.update(cut)
-        self._ending(lambda: network.cut.difference_update(cut))
+    def _everybody(self) -> list[str]:
+        return list(self._world.processes)
 
     def _names(self) -> list[str]:
         """Servers weigh more than the rest."""
         return [*(server.name for server in self._world.servers), *self._world.processes]
 
+    def _link(self) -> Link:
+        return self._anybody(), self._anybody()
+
     def _cut(self) -> None:
-        one, other = self._rng.choice(self._names()), self._rng.choice(self._names())
+        one, other = self._link()
         self._cut_links({(one, other), (other, one)})
-
-    def _one_way(self) -> None:
-        self._cut_links({(self._rng.choice(self._names()), self._rng.choice(self._names()))})
-
-    def _split(self) -> None:
-        names = list(self._world.processes)
-        self._rng.shuffle(names)
-        size = self._rng.randint(0, len(names))
-        left, right = names[:size], names[size:]
-        self._cut_links({pair for a in left for b in right for pair in ((a, b), (b, a))})
-
-    def _isolate(self) -> None:
-        victim = self._rng.choice(self._names())
-        others = [name for name in self._world.processes if name != victim]
-        self._cut_links({pair for other in others for pair in ((victim, other), (other, victim))})
 
     def _chain(self) -> None:
         """Each server reaches only the one before and the one after it."""
@@ -126,33 +84,11 @@ class Faults:
         self._rng.shuffle(names)
         self._cut_links({(a, b) for i, a in enumerate(names) for j, b in enumerate(names) if abs(i - j) > 1})
 
-    def _weather(self, **changes: float) -> None:
-        network = self._world.network
-        network.weather = attrs.evolve(network.weather, **changes)
-        self._ending(lambda: setattr(network, "weather", Weather()))
-
-    def _loss(self) -> None:
-        self._weather(loss=self._rng.choice((0.02, 0.2, 0.5)))
-
-    def _duplication(self) -> None:
-        self._weather(duplication=self._rng.choice((0.05, 0.5)))
-
     def _reordering(self) -> None:
         self._weather(reordering=self._rng.choice((0.1, 0.9)), delay_max=self._rng.choice((0.002, 0.02)))
 
-    def _straggling(self) -> None:
-        self._weather(
-            straggling=self._rng.choice((0.05, 0.3)), straggling_delay_max=self._rng.choice((0.1, 2.0))
-        )
-
     def _tearing(self) -> None:
         self._weather(tearing=self._rng.choice((0.02, 0.3)))
-
-    def _slow_network(self) -> None:
-        self._weather(delay_min=0.0, delay_max=self._rng.choice((0.02, 0.2)))
-
-    def _link(self) -> Link:
-        return self._rng.choice(self._names()), self._rng.choice(self._names())
 
     def _slow_link(self) -> None:
         slow, link = self._world.network.slow, self._link()
@@ -265,7 +201,7 @@ class Faults:
         self._stand_still(self._rng.choice(self._world.loaders))
 
     def _wall_jump(self) -> None:
-        name = self._rng.choice(self._names())
+        name = self._anybody()
         self._world.processes[name].machine.set_wall(self._rng.choice((-3600.0, -1.0, 1.0, 3600.0)))
 
     # --- disks ---

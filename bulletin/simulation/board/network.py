@@ -10,12 +10,12 @@ connection.
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 
+from bulletin.simulation import network
 from bulletin.simulation.time import SimulatedTime
 
 RECENT: Final = 512
@@ -26,71 +26,52 @@ Link = tuple[str, str]
 
 
 @attrs.frozen
-class Letter:
+class Letter(network.Letter[str]):
     """A message under way.
 
-    :param sender: the process's name.
-    :param recipient: the process's name.
     :param port: which of the recipient's sockets it is for.
     :param connection: what the recipient's Router knows the sender by.
     :param parts: the frames.
     """
 
-    sender: str
-    recipient: str
     port: str
     connection: bytes
     parts: tuple[bytes, ...]
 
 
 @attrs.define
-class Weather:
-    """What the network does to messages at the moment; chances for each message, times in seconds.
+class Weather(network.Weather):
+    """What the network does to messages at the moment.
 
-    :param delay_min: of each message at least, and
-    :param delay_max: at most.
-    :param loss: it never arrives.
-    :param duplication: it arrives twice.
-    :param reordering: it does not wait for what was sent before it on the same link.
-    :param straggling: it comes later than others by up to
-    :param straggling_delay_max: seconds.
+    :param reordering: a message does not wait for what was sent before it on the same link.
     :param tearing: it is cut off, or something else comes in its place.
     """
 
     delay_min: float = 0.0002
     delay_max: float = 0.0015
-    loss: float = 0.0
-    duplication: float = 0.0
     reordering: float = 0.0
-    straggling: float = 0.0
-    straggling_delay_max: float = 1.0
     tearing: float = 0.0
 
 
-class Network:
-    """Delivers letters later, or never.
+class Network(network.Network[str, Letter]):
+    """Delivers letters later, or never; those of one link in order, unless they straggle or the weather reorders them.
 
     :param time: of the run.
     :param rng: decides about each message.
     :param deliver: gets each letter that arrives.
     """
 
+    make_weather: ClassVar[type[network.Weather]] = Weather
+    weather: Weather
+
     def __init__(self, time: SimulatedTime, rng: Random, deliver: Callable[[Letter], None]) -> None:
-        self.weather = Weather()
-        self.cut: set[Link] = set()
-        """Links on which nothing arrives."""
+        super().__init__(time, rng, deliver)
         self.slow: dict[Link, float] = {}
         """Links with seconds that each message may take longer."""
         self.frozen: dict[Link, list[Letter]] = {}
         """Links that hold what is sent, with what they hold: it all arrives later."""
         self.recent: deque[Letter] = deque(maxlen=RECENT)
         """What was sent lately."""
-        self.lost = 0
-        self.latest_arrival = 0.0
-        """When the last message that is under way arrives."""
-        self._time = time
-        self._rng = rng
-        self._deliver = deliver
         self._last: dict[Link, float] = {}
         self._dialled: dict[Link, int] = {}
 
@@ -115,42 +96,29 @@ class Network:
         """Send a message."""
         letter = Letter(sender, recipient, port, connection, parts)
         self.recent.append(letter)
-        weather, rng = self.weather, self._rng
-        copies = 1 + (weather.duplication > 0 and rng.random() < weather.duplication)
-        for _ in range(copies):
-            if weather.loss > 0 and rng.random() < weather.loss:
-                self.lost += 1
-            else:
-                self.post(letter)
+        self.dispatch(letter)
 
-    def post(self, letter: Letter) -> None:
-        """Put a letter under way."""
-        weather, rng, now = self.weather, self._rng, self._time.now
-        link = (letter.sender, letter.recipient)
-        delay = weather.delay_min + (weather.delay_max - weather.delay_min) * rng.random()
+    def _delay(self, link: Link) -> float:
+        now = self._time.now
+        delay = self._usual_delay()
         if link in self.slow:
-            delay += self.slow[link] * rng.random()
-        overtakes = weather.reordering > 0 and rng.random() < weather.reordering
-        if weather.straggling > 0 and rng.random() < weather.straggling:
-            delay += weather.straggling_delay_max * rng.random()
-            overtakes = True
-        arrival = now + delay
-        if not overtakes:
+            delay += self.slow[link] * self._rng.random()
+        reordering = self.weather.reordering
+        overtakes = reordering > 0 and self._rng.random() < reordering
+        straggling = self._straggling_delay()
+        arrival = now + (delay + straggling)
+        if not overtakes and not straggling:
             arrival = self._last[link] = max(arrival, self._last.get(link, 0.0))
-        self.latest_arrival = max(self.latest_arrival, arrival)
-        self._time.after(arrival - now, partial(self._arrive, letter))
+        return arrival - now
 
-    def _arrive(self, letter: Letter) -> None:
-        link = (letter.sender, letter.recipient)
-        if link in self.cut:
-            self.lost += 1
-        elif link in self.frozen:
-            self.frozen[link].append(letter)
-        else:
-            tearing = self.weather.tearing
-            if tearing > 0 and self._rng.random() < tearing:
-                letter = self._torn(letter)
-            self._deliver(letter)
+    def _reach(self, letter: Letter) -> None:
+        if letter.link in self.frozen:
+            self.frozen[letter.link].append(letter)
+            return
+        tearing = self.weather.tearing
+        if tearing > 0 and self._rng.random() < tearing:
+            letter = self._torn(letter)
+        super()._reach(letter)
 
     def _torn(self, letter: Letter) -> Letter:
         """A letter of which something is missing, or that is something else."""
@@ -173,9 +141,8 @@ class Network:
             self.post(letter)
 
     def heal(self) -> None:
-        """All links work, and fast."""
-        self.cut.clear()
+        """All links work, and fast; what was held arrives."""
+        super().heal()
         self.slow.clear()
-        self.weather = Weather()
         for link in list(self.frozen):
             self.thaw(link)

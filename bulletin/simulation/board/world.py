@@ -1,7 +1,5 @@
 """A run: a board that forms, stands faults under load, is healed, and is then asked to show that it works."""
 
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from random import Random
@@ -12,7 +10,6 @@ from bulletin.core.broker.pending import Bounds as PendingBounds
 from bulletin.core.log.entry import Entry
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.messages import Message
-from bulletin.core.raft.node import Node
 from bulletin.core.raft.ready import Ready
 from bulletin.core.wire.broker import Replies
 from bulletin.simulation.board.bot import BotClient
@@ -39,8 +36,7 @@ from bulletin.simulation.checkers.durability import Durability
 from bulletin.simulation.checkers.leadership import Leadership
 from bulletin.simulation.checkers.log import Log
 from bulletin.simulation.checkers.lookahead import Lookahead
-from bulletin.simulation.steps import Steps
-from bulletin.simulation.time import SimulatedTime
+from bulletin.simulation.run import Run
 from bulletin.simulation.violation import CRASHED, Violation
 
 RESTART_SECONDS: Final = 1.0
@@ -49,7 +45,7 @@ RESTART_SECONDS: Final = 1.0
 LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
 
 
-class World:
+class World(Run):
     """Everything of one run.
 
     :param seed: decides all that happens.
@@ -59,18 +55,16 @@ class World:
 
     make_server: ClassVar[type[Server]] = Server
     make_faults: ClassVar[type[Faults]] = Faults
+    faults: Faults
 
     def __init__(self, seed: int, options: Options | None = None, *, trace: bool = False) -> None:
+        super().__init__(trace=trace)
         self.seed = seed
         self.options = options or Options.draw(seed)
-        self.time = SimulatedTime()
-        self.counts: Counter[str] = Counter()
         self.notes = Notes(copies=any(kind in COPYING for kind, _ in self.options.faults))
         self.network = Network(self.time, Random(f"{seed} network"), self._deliver)
         self.committed: list[Entry] = []
         """The committed log."""
-        self._digest = hashlib.sha256() if trace else None
-        self._steps = Steps()
         self._founded: tuple[FoundingDocument, Truth] | None = None
         self._build(Random(f"{seed} machines"))
         self.log_checkers: Sequence[Checker] = ()
@@ -145,39 +139,14 @@ class World:
         assert self._founded is not None, "the cluster is not founded yet"
         return self._founded[1]
 
-    @property
-    def strikes(self) -> int:
-        """Faults that have struck, or were left out."""
-        return self.faults.strikes
-
-    @property
-    def trace(self) -> str:
-        """A hash over all that happened; the run must have been told to keep it."""
-        assert self._digest is not None, "no trace was kept"
-        return self._digest.hexdigest()
-
-    @property
-    def last_steps(self) -> list[str]:
-        """What happened last, in words."""
-        return self._steps.in_words()
-
-    def note(self, what: str, times: int = 1) -> None:
-        """Something happened that a campaign should have seen."""
-        self.counts[what] += times
-
     # Phases
 
     def run(self) -> None:
-        """All of it.
-
-        :raises Violation: a promise is broken.
-        """
+        """See :class:`Run`; here an exception is a broken promise, too."""
         try:
-            self._run()
+            super().run()
         except Violation:
             raise
-        except AssertionError as error:
-            raise Violation.of(error) from error
         except Exception as error:
             raise Violation(CRASHED, f"{type(error).__name__}: {error}") from error
 
@@ -201,19 +170,14 @@ class World:
         self.note("messages_lost", self.network.lost)
         self.note("calls", len(self.notes.calls))
 
-    def keep_counters(self, node: Node) -> None:
-        """A node is at its end, or the run is."""
-        for name, count in node.counters.values():
-            self.counts[name] += count
-
     # Events
 
-    def step(self, who: str, what: str) -> None:
-        """Something happened."""
-        moment = self.time.now
-        self._steps.add(moment, who, what)
+    def step(self, who: str, *what: object) -> None:
+        """See :class:`Run`."""
+        super().step(who, *what)
         if self._digest is not None:
-            self._digest.update(f"{moment!r} {who} {what}\n".encode())
+            words = " ".join(map(str, (who, *what)))
+            self._digest.update(f"{self.time.now!r} {words}\n".encode())
 
     def _deliver(self, letter: Letter) -> None:
         if self._digest is not None:

@@ -1,9 +1,9 @@
 """A run: a cluster under faults, then asked to show that it works, healed or in what is left."""
 
-import hashlib
-from collections import Counter
 from random import Random
 from typing import Final
+
+import attrs
 
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.log.port import LogEvent
@@ -19,10 +19,8 @@ from bulletin.simulation.log.ending import end
 from bulletin.simulation.log.faults import Faults, Options
 from bulletin.simulation.log.server import Server
 from bulletin.simulation.log.workload import Workload
-from bulletin.simulation.network import Network
-from bulletin.simulation.steps import Steps
-from bulletin.simulation.time import SimulatedTime
-from bulletin.simulation.violation import Violation
+from bulletin.simulation.network import Letter, Network
+from bulletin.simulation.run import Run
 
 CHECKERS: Final = (Leadership, Log, Durability, Lookahead)
 
@@ -36,7 +34,14 @@ def found(servers: int) -> FoundingDocument:
     return FoundingDocument(b"c" * 16, members)
 
 
-class Cluster:
+@attrs.frozen
+class Sent(Letter[int]):
+    """A message under way between two servers, which go by their numbers."""
+
+    message: Message
+
+
+class Cluster(Run):
     """Everything of one run.
 
     :param seed: decides all that happens.
@@ -44,23 +49,15 @@ class Cluster:
     :param trace: whether to keep a hash over all events, to compare two runs.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        options: Options | None = None,
-        *,
-        trace: bool = False,
-    ) -> None:
+    faults: Faults
+
+    def __init__(self, seed: int, options: Options | None = None, *, trace: bool = False) -> None:
+        super().__init__(trace=trace)
         draw = Random(seed)
         self.options = options or Options.draw(seed)
-        self.time = SimulatedTime()
-        self.counts: Counter[str] = Counter()
-        self.strikes = 0
-        """Faults that have struck, or were left out."""
-        self.steps = Steps()
         self.document = found(self.options.servers)
         self.truth = Truth(self.document)
-        self.network = Network(self.time, Random(draw.random()), self._deliver)
+        self.network: Network[int, Sent] = Network(self.time, Random(draw.random()), self._deliver)
         self.servers = [
             Server(
                 number,
@@ -76,37 +73,13 @@ class Cluster:
             for number in range(self.options.servers)
         ]
         self.by_member = {server.member: server for server in self.servers}
-        self._digest = hashlib.sha256() if trace else None
         self.faults = Faults(self, Random(draw.random()))
         self.workload = Workload(self, Random(draw.random()), self.options.clients)
         self._ending = Random(draw.random())
         self.checkers: list[Checker] = [checker(self) for checker in CHECKERS]
         self.checkers.append(Answers(self, self.workload))
 
-    @property
-    def trace(self) -> str:
-        """A hash over all that happened; the run must have been told to keep it."""
-        assert self._digest is not None
-        return self._digest.hexdigest()
-
-    @property
-    def last_steps(self) -> list[str]:
-        """What happened last, in words."""
-        return self.steps.in_words()
-
     # --- phases ---
-
-    def run(self) -> None:
-        """Both phases.
-
-        :raises Violation: a promise is broken.
-        """
-        try:
-            self._run()
-        except Violation:
-            raise
-        except AssertionError as error:
-            raise Violation.of(error) from error
 
     def _run(self) -> None:
         for server in self.servers:
@@ -126,14 +99,14 @@ class Cluster:
 
     def start(self, server: Server) -> None:
         """A server starts on its disk."""
-        self.steps.add(self.time.now, f"server {server.number} starts")
+        self.step(f"server {server.number} starts")
         server.start()
         for checker in self.checkers:
             checker.started(server)
 
     def crash(self, server: Server) -> None:
         """A server loses its process and what was not synced."""
-        self.steps.add(self.time.now, f"server {server.number} crashes")
+        self.step(f"server {server.number} crashes")
         self._keep_counters(server)
         server.crash()
         self.workload.crashed(server.number)
@@ -142,12 +115,9 @@ class Cluster:
         """Something was asked of a server by its own clients."""
         server.turn_soon()
 
-    def note(self, what: str, times: int = 1) -> None:
-        """Something happened that a campaign should have seen."""
-        self.counts[what] += times
-
-    def _deliver(self, sender: int, recipient: int, message: Message) -> None:
-        self.steps.add(self.time.now, f"{sender} -> {recipient}:", message)
+    def _deliver(self, sent: Sent) -> None:
+        sender, recipient, message = sent.sender, sent.recipient, sent.message
+        self.step(f"{sender} -> {recipient}:", message)
         self._record("deliver", sender, recipient, message)
         self.servers[recipient].receive(self.servers[sender].member, message)
 
@@ -175,17 +145,15 @@ class Cluster:
             recipient = self.by_member[member].number
             for checker in self.checkers:
                 checker.sent(server, recipient, message)
-            self.network.send(server.number, recipient, message)
+            self.network.dispatch(Sent(server.number, recipient, message))
 
     def _record(self, *what: object) -> None:
         if self._digest is not None:
             self._digest.update(repr((self.time.now, what)).encode())
 
     def _keep_counters(self, server: Server) -> None:
-        if server.port is None:
-            return
-        for name, count in server.node.counters.values():
-            self.counts[name] += count
+        if server.port is not None:
+            self.keep_counters(server.node)
 
     def _count(self) -> None:
         for server in self.servers:

@@ -1,14 +1,13 @@
 """What goes wrong in a run: drawn from the seed, printed beside it, struck at random moments, ended by the healing."""
 
-from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import attrs
 
 from bulletin.core.raft.config import Config
-from bulletin.simulation.network import Weather
+from bulletin.simulation.weather import BadWeather, both_ways
 
 if TYPE_CHECKING:
     from bulletin.simulation.log.cluster import Cluster
@@ -210,13 +209,19 @@ def draw_config(rng: Random) -> Config:
     )
 
 
-class Faults:
-    """Strikes while the first phase lasts."""
+class Faults(BadWeather[int]):
+    """Strikes while the first phase lasts; servers go by their numbers.
+
+    :param cluster: whom they strike.
+    :param rng: what all that they do is drawn from.
+    """
+
+    slow_delays: ClassVar[tuple[float, ...]] = (0.05, 0.3)
+
+    _world: "Cluster"
 
     def __init__(self, cluster: "Cluster", rng: Random) -> None:
-        self._cluster = cluster
-        self._rng = rng
-        self._over = False
+        super().__init__(cluster, rng, lambda _number: rng)
         for kind, mean in cluster.options.faults:
             if kind == "clock_rates":
                 for server in cluster.servers:
@@ -224,100 +229,34 @@ class Faults:
             else:
                 self._schedule(kind, mean)
 
-    def stop(self) -> None:
-        """Strike no more."""
-        self._over = True
-
-    def _schedule(self, kind: str, mean: float) -> None:
-        def strike() -> None:
-            if not self._over:
-                self._strike(kind)
-                self._schedule(kind, mean)
-
-        self._cluster.time.after(self._rng.expovariate(1 / mean), strike)
-
-    def _strike(self, kind: str) -> None:
-        cluster = self._cluster
-        cluster.strikes += 1
-        if cluster.strikes not in cluster.options.skip:
-            cluster.steps.add(cluster.time.now, f"fault {cluster.strikes}:", kind)
-            getattr(self, f"_{kind}")()
-            cluster.note(kind)
-
-    def _ending(self, action: Callable[[], object]) -> None:
-        """Undo a fault some time later, unless the healing did."""
-
-        def end() -> None:
-            if not self._over:
-                action()
-
-        self._cluster.time.after(self._rng.choice((0.05, 0.4, 1.0, 2.0)) * self._rng.random(), end)
+    def _everybody(self) -> list[int]:
+        return [server.number for server in self._world.servers]
 
     def _victim(self) -> "Server":
-        return self._rng.choice(self._cluster.servers)
+        return self._rng.choice(self._world.servers)
 
     def _crash(self) -> None:
         victim = self._victim()
         if victim.port is not None:
-            self._cluster.crash(victim)
+            self._world.crash(victim)
             self._ending(partial(self._start, victim))
 
     def _crash_all(self) -> None:
         if self._rng.random() < 0.3:
-            for victim in self._cluster.servers:
+            for victim in self._world.servers:
                 if victim.port is not None:
-                    self._cluster.crash(victim)
+                    self._world.crash(victim)
                     self._ending(partial(self._start, victim))
-
-    def _cut(self, pairs: set[tuple[int, int]]) -> None:
-        network = self._cluster.network
-        network.cut |= pairs
-        self._ending(lambda: network.cut.difference_update(pairs))
-
-    def _split(self) -> None:
-        numbers = [server.number for server in self._cluster.servers]
-        self._rng.shuffle(numbers)
-        size = self._rng.randint(0, len(numbers))
-        left, right = numbers[:size], numbers[size:]
-        self._cut({pair for a in left for b in right for pair in ((a, b), (b, a))})
-
-    def _isolate(self) -> None:
-        victim = self._victim().number
-        others = [server.number for server in self._cluster.servers if server.number != victim]
-        self._cut({pair for other in others for pair in ((victim, other), (other, victim))})
-
-    def _one_way(self) -> None:
-        sender, recipient = self._victim().number, self._victim().number
-        self._cut({(sender, recipient)})
 
     def _mute(self) -> None:
         """One server is heard by nobody, though it hears all."""
-        victim = self._victim().number
-        self._cut({(victim, other.number) for other in self._cluster.servers if other.number != victim})
+        victim = self._anybody()
+        self._cut_links((victim, other) for other in self._others(victim))
 
     def _deaf(self) -> None:
         """One server hears nobody, though all hear it."""
-        victim = self._victim().number
-        self._cut({(other.number, victim) for other in self._cluster.servers if other.number != victim})
-
-    def _weather(self, **changes: float) -> None:
-        network = self._cluster.network
-        network.weather = attrs.evolve(network.weather, **changes)
-        self._ending(lambda: setattr(network, "weather", Weather()))
-
-    def _loss(self) -> None:
-        self._weather(loss=self._rng.choice((0.02, 0.2, 0.5)))
-
-    def _duplication(self) -> None:
-        self._weather(duplication=self._rng.choice((0.05, 0.5)))
-
-    def _straggling(self) -> None:
-        self._weather(
-            straggling=self._rng.choice((0.05, 0.3)), straggling_delay_max=self._rng.choice((0.1, 2.0))
-        )
-
-    def _slow_network(self) -> None:
-        self._weather(delay_min=0.0, delay_max=self._rng.choice((0.05, 0.3)))
+        victim = self._anybody()
+        self._cut_links((other, victim) for other in self._others(victim))
 
     def _slow_disk(self) -> None:
         victim = self._victim()
@@ -326,13 +265,12 @@ class Faults:
 
     def _lone_leader(self) -> None:
         """The leader is cut off from all others, and goes on taking what is asked of it until it notices."""
-        leader = self._cluster.leader()
+        leader = self._world.leader()
         if leader is not None:
-            others = [server.number for server in self._cluster.servers if server is not leader]
-            self._cut({pair for other in others for pair in ((leader.number, other), (other, leader.number))})
+            self._cut_links(both_ways([leader.number], self._others(leader.number)))
 
     def _stalled_leader(self) -> None:
-        leader = self._cluster.leader()
+        leader = self._world.leader()
         if leader is not None:
             leader.stall_disk(0.3 + self._rng.random())
 
@@ -343,18 +281,18 @@ class Faults:
         self._victim().pause(self._rng.choice((0.1, 0.7, 2.0)) * self._rng.random())
 
     def _transfer(self) -> None:
-        for server in self._cluster.servers:
+        for server in self._world.servers:
             if server.port is not None:
                 server.port.transfer(server.now())
 
     def _lost_tail(self) -> None:
         """One disk at a time: the others must still hold what was acknowledged."""
         victim = self._victim()
-        servers = self._cluster.servers
+        servers = self._world.servers
         if len(servers) < 3 or any(server.damaged for server in servers):
             return
         if victim.port is not None:
-            self._cluster.crash(victim)
+            self._world.crash(victim)
         last = victim.disk.durable.last_index
         first = max(1, last - 5, victim.disk.durable.anchor.index)
         if last > first:
@@ -363,14 +301,14 @@ class Faults:
 
     def _amnesia(self) -> None:
         """One server in a run, though again and again: a peer may exclude it for good for what it has forgotten."""
-        servers = self._cluster.servers
+        servers = self._world.servers
         victim = next((server for server in servers if server.disk.amnesias), None) or self._victim()
         if victim.port is not None:
-            self._cluster.crash(victim)
+            self._world.crash(victim)
         if victim.disk.forget(self._rng.choice((1, 2, 8))):
-            self._cluster.note("disks_with_amnesia")
+            self._world.note("disks_with_amnesia")
         self._ending(partial(self._start, victim))
 
     def _start(self, server: "Server") -> None:
         if server.port is None:
-            self._cluster.start(server)
+            self._world.start(server)
