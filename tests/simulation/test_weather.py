@@ -1,4 +1,4 @@
-"""What strikes on every tier, and the network that it strikes."""
+"""Strikes and their ends, by the faults that all networks have."""
 
 from collections import Counter
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.simulation.network import Letter, Network, Weather
+from bulletin.simulation.network import Network, Weather
 from bulletin.simulation.time import SimulatedTime
 from bulletin.simulation.weather import BadWeather, both_ways
 
@@ -26,8 +26,7 @@ class World:
         self.time = SimulatedTime()
         self.steps = []
         self.counts = Counter()
-        self.arrived = []
-        self.network = Network(self.time, Random(1), self.arrived.append)
+        self.network = Network(self.time, Random(1), [].append)
 
     def step(self, who, what) -> None:
         self.steps.append((who, what))
@@ -47,46 +46,6 @@ class Faults(BadWeather):
 
     def begin(self, kind, mean=1.0) -> None:
         self._schedule(kind, mean)
-
-
-class NetworkTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.world = World()
-        self.network = self.world.network
-
-    def test_a_link_is_cut_in_one_direction(self) -> None:
-        self.network.cut.add(("a", "b"))
-        there, back = Letter("a", "b"), Letter("b", "a")
-        self.network.dispatch(there)
-        self.network.dispatch(back)
-        self.world.time.run_until(1.0)
-        self.assertEqual((self.world.arrived, self.network.lost), ([back], 1))
-
-    def test_lost_and_doubled(self) -> None:
-        self.network.weather = Weather(duplication=1.0)
-        self.network.dispatch(Letter("a", "b"))
-        self.world.time.run_until(1.0)
-        self.assertEqual(len(self.world.arrived), 2)
-        self.network.weather = Weather(duplication=1.0, loss=1.0)
-        self.network.dispatch(Letter("a", "b"))
-        self.world.time.run_until(2.0)
-        self.assertEqual((len(self.world.arrived), self.network.lost), (2, 2))
-
-    def test_all_has_arrived_at_the_latest_arrival(self) -> None:
-        self.network.weather = Weather(straggling=1.0, straggling_delay_max=5.0)
-        for _ in range(20):
-            self.network.dispatch(Letter("a", "b"))
-        self.assertGreater(self.network.latest_arrival, 1.0)
-        self.world.time.run_until(self.network.latest_arrival)
-        self.assertEqual(len(self.world.arrived), 20)
-
-    def test_healed(self) -> None:
-        self.network.weather = Weather(loss=1.0)
-        self.network.cut.add(("a", "b"))
-        self.network.heal()
-        self.network.dispatch(Letter("a", "b"))
-        self.world.time.run_until(1.0)
-        self.assertEqual(len(self.world.arrived), 1)
 
 
 class FaultTests(SynchronousTestCase):
