@@ -48,6 +48,9 @@ from bulletin.core.store.recovery import begin_anew, judge
 from bulletin.core.store.writes import Write, next_record
 from bulletin.simulation.memory_tables import MemoryCopy, MemoryDisk, MemoryShelf, install_rows
 
+ENDS_OTHERWISE: Final = "the log does not end with the hash of the hard state"
+"""What a start says of a log whose last entry is not the one that was synced."""
+
 FULL: Final = "The disk in memory is full: make room there, then the server goes on by itself."
 
 
@@ -101,6 +104,8 @@ class MemoryStore:
         disk.in_use = True
         self._stopped = False
         notes: tuple[str, ...] = ()
+        if disk.damage is None and not disk.ends_as_known:
+            disk.damage = ENDS_OTHERWISE
         if disk.damage is not None:
             damage = f"The disk in memory is damaged ({disk.damage})"
             document = disk.written.document

@@ -205,6 +205,12 @@ class MemoryDisk:
         """Where fellow servers are; advice, which a power cut may leave or not: here it does."""
         self._copies = 0
 
+    @property
+    def ends_as_known(self) -> bool:
+        """Whether the log ends with the entry that the hard state says."""
+        last_index, last_hash = self.record.last_index, self.record.last_hash
+        return self.written.document is None or self.written.at(last_index)[1] == last_hash
+
     def copy(self) -> "MemoryCopy":
         """What is written now, for fellow servers; its name is no other's, and the same in a run that is the same."""
         self._copies += 1

@@ -49,7 +49,9 @@ class Acceptance:
             self._counters.count("append_garbled")
             return
         verified = previous + len(message.entries)
-        self._state.commit_to(min(message.commit, verified))
+        if message.entries or message.previous_hash != NO_HASH or not previous:
+            # Else terms are all that was compared, and an own entry would be applied that the leader may not have.
+            self._state.commit_to(min(message.commit, verified))
         self._accept(leader, message, verified, must=cut)
 
     def _beyond_anchor(self, message: Append) -> Append:

@@ -46,7 +46,7 @@ class Append:
     :param previous_index: the entries follow this index.
     :param previous_term: the term of the entry there.
     :param previous_hash: its chain hash: replicas that differ find out at once.  ``NO_HASH`` above index 0 says that
-        the leader does not hold it at hand; entries are never sent so.
+        the leader does not hold it at hand; entries are never sent so, and nothing is committed by it.
     :param entries: consecutive, from ``previous_index + 1``; at most ``Config.append_bytes_max`` bytes of bodies.
     :param commit: the leader's commit index.
     :param round: the leader's latest heartbeat round, for ReadIndex and check-quorum (6.4); rising within a term.

@@ -5,8 +5,13 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
+import attrs
+
+from bulletin.core.board.commands import Kind, decode, encode
 from bulletin.core.limits import OPERATIONS_REMEMBERED
-from bulletin.core.log.entry import Anchor, Entry
+from bulletin.core.log.batch import decode_batch, encode_batch
+from bulletin.core.log.entry import NO_HASH, Anchor, Entry, EntryKind, make_entry
+from bulletin.core.log.port import Operation
 from bulletin.core.raft.ready import HardState
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.simulation.memory_tables import MemoryDisk, MemoryTables
@@ -113,10 +118,23 @@ class Disk:
         self.durable = Content(self.memory, committed)
         self.amnesias = 0
         """How often it has lost its end and did not know how much."""
-        self.tainted = False
+        self.forgetful = False
         """Whether it has forgotten for good what it had acknowledged."""
+        self._forged: Entry | None = None
+        """What was put into its log, and its hard state agrees with."""
         self.waiting = 0
         """Writes that were asked for and are not stored."""
+
+    @property
+    def forged(self) -> bool:
+        """Whether there is something in its log that was never committed, and nothing on the disk says so."""
+        forged = self._forged
+        return forged is not None and self.durable.hash_at(forged.index) == forged.hash
+
+    @property
+    def tainted(self) -> bool:
+        """Whether nobody makes up for what it has lost, but a person."""
+        return self.forgetful or self.forged
 
     @property
     def damaged(self) -> bool:
@@ -152,7 +170,7 @@ class Disk:
         if earlier is None:
             return False
         if rng.random() < 0.7:
-            self.tainted = True
+            self.forgetful = True
             self.memory.back_to(*earlier)
             self.amnesias += 1
         self.memory.file = None
@@ -175,7 +193,36 @@ class Disk:
         if not memory.record.cluster:
             return False
         memory.damage = "a row"
-        self.tainted |= memory.file is None or memory.file.incarnation < memory.record.incarnation
+        self.forgetful |= memory.file is None or memory.file.incarnation < memory.record.incarnation
+        return True
+
+    def forge(self, *, agreed: bool) -> bool:
+        """The last entry of the log that has a post is another one, rightly chained and sealed, and so is what follows it.
+
+        The tables are as they were, with the true entry in them or not yet.
+
+        :param agreed: the hard state, in both places, has the hash of the forged log's end: no start can tell.
+        """
+        memory = self.memory
+        document, log, begin = memory.synced.document, memory.synced.log, memory.synced.anchor.index
+        if document is None or memory.file != memory.record:
+            return False
+        place = next((at for at in reversed(range(len(log))) if _forged_body(log[at]) is not None), None)
+        if place is None:
+            return False
+        before = memory.synced.at(begin + place)[1] if begin + place else NO_HASH
+        forged: list[Entry] = []
+        for entry in log[place:]:
+            body = entry.body if forged else _forged_body(entry)
+            assert body is not None, "it has a post"
+            forged.append(make_entry(before, document.identity, entry.index, entry.term, entry.kind, body))
+            before = forged[-1].hash
+        for tables in (memory.synced, memory.written):
+            tables.log[place:] = forged
+        memory.past.clear()
+        if agreed:
+            memory.record = memory.file = attrs.evolve(memory.record, last_hash=before)
+            self._forged = forged[0]
         return True
 
     def roll_back(self, rng: Random) -> bool:
@@ -186,7 +233,7 @@ class Disk:
         self.memory.back_to(*earlier)
         self.memory.file = self.memory.record
         self.amnesias += 1
-        self.tainted = True
+        self.forgetful = True
         return True
 
     def wipe(self, rng: Random) -> bool:
@@ -204,5 +251,19 @@ class Disk:
         self.memory = memory
         self.durable = Content(memory, self._committed)
         self.amnesias += 1
-        self.tainted = True
+        self.forgetful = True
         return True
+
+
+def _forged_body(entry: Entry) -> bytes | None:
+    """What an entry would be with another text in one of its posts; None where it has none."""
+    if entry.kind is not EntryKind.OPERATIONS:
+        return None
+    operations = [Operation(key, payload) for key, payload in decode_batch(entry.body)]
+    for place, operation in enumerate(operations):
+        command = decode(operation.payload)
+        if command.kind in {Kind.PUBLISH, Kind.SEND}:
+            other = attrs.evolve(command, message=f"{command.message} forged")
+            operations[place] = attrs.evolve(operation, payload=encode(other))
+            return encode_batch(operations)
+    return None

@@ -260,6 +260,38 @@ class Faults(BadWeather[str]):
     def _flipped_row(self) -> None:
         self._spoil(lambda victim: victim.disk.flip(), at_once=self._rng.random() < 0.7)
 
+    def _forged_row(self) -> None:
+        """While a server is down, the end of its log becomes another one: see :meth:`Disk.forge`.
+
+        Only where the true end is on the disks of a majority that has gone on without it: whoever is behind leads nobody,
+        and one whose log nothing contradicts is not what the board can tell from a right one.
+        """
+        victim, agreed = self._victim(), self._rng.random() < 0.4
+        if not self._world.founded or victim.damaged:
+            return
+        victim.lose_power()
+
+        def forge() -> None:
+            if victim.running:
+                return
+            forged = self._outvoted(victim) and victim.disk.forge(agreed=agreed)
+            victim.start()
+            if forged:
+                self._world.note("disks_spoilt")
+                if victim.disk.memory.record.trusted_from:
+                    self._world.note("forged_row_found_by_start")
+
+        self._ending(forge)
+
+    def _outvoted(self, victim: Server) -> bool:
+        """Whether a majority that is whole has all of a server's log, and more."""
+        servers, own = self._world.servers, victim.disk.durable
+        last = own.last()
+        others = [server.disk.durable for server in servers if server is not victim and not server.damaged]
+        there = own.hash_at(last[1])
+        ahead = [other for other in others if other.last() > last and other.hash_at(last[1]) == there]
+        return not victim.damaged and len(ahead) > len(servers) // 2
+
     def _rolled_back(self) -> None:
         self._spoil(lambda victim: victim.disk.roll_back(self._rng))
 

@@ -57,10 +57,14 @@ DISK: Final = (
     "rolled_back",
     "wiped",
     "copied",
+    "forged_row",
 )
 KINDS: Final = (*NETWORK, *PROCESS, *DISK)
 SETTINGS: Final = ("clock_drift", "clock_rates")
 """Faults that are there from the start, or not at all."""
+
+DRAWN_APART: Final = ("forged_row",)
+"""Faults that came later, each drawn by chances of its own: what is drawn after them is as it was."""
 
 COPYING: Final = ("duplication", "old_letters", "stranger")
 """Faults by which a message may come again."""
@@ -99,6 +103,11 @@ HARSH: Final[dict[int, tuple[Mode, tuple[tuple[str, float], ...]]]] = {
     7: ("safety", (("stalled_disk", 0.4), ("chain", 0.4), ("cut", 0.3), ("power_all", 1.5))),
 }
 """By the rest of a seed: the mode, and the faults."""
+
+SIXTEEN: Final = 16
+FORGING_REST: Final = 13
+FORGING: Final = (("forged_row", 0.4), ("kill", 0.8), ("pause", 0.8), ("slow_disk", 0.8), ("one_way", 0.8))
+"""The faults of runs in which disks are forged: no others are spoilt, since only so few may be at a time."""
 
 
 @attrs.frozen
@@ -147,17 +156,21 @@ class Options:
     def draw(cls, seed: int) -> Self:
         """A random subset of the kinds of faults; none at all in a quarter of the seeds, many at once in others.
 
-        In three of eight seeds the faults and bounds are those that lead to what is rare: see :data:`HARSH`.
+        In three of eight seeds the faults and bounds are those that lead to what is rare: see :data:`HARSH`, and
+        :data:`FORGING` for half of one of these.
         """
         rng = Random(f"{seed} options")
         style = rng.choice(("mixed", "mixed", "wild"))
         if seed % EIGHT in FAIR:
             style = "fair"
+        elif seed % SIXTEEN == FORGING_REST:
+            return cls.forging(rng)
         elif seed % EIGHT in HARSH:
             return cls.harsh(*HARSH[seed % EIGHT], rng)
         share = {"fair": 0.0, "mixed": rng.choice((0.08, 0.2)), "wild": 0.5}[style]
         means = (0.3, 0.6, 1.5) if style == "wild" else (0.5, 1.5, 4.0)
-        kinds = [kind for kind in KINDS if rng.random() < share]
+        kinds = [kind for kind in KINDS if kind not in DRAWN_APART and rng.random() < share]
+        kinds += [kind for kind in DRAWN_APART if Random(f"{seed} {kind}").random() < share]
         return cls(
             servers=rng.choice((1, 2, 3, 3, 3, 3, 4, 5, 5, 7)),
             faults=tuple((kind, rng.choice(means)) for kind in kinds),
@@ -206,6 +219,15 @@ class Options:
                 uncommitted_bytes_max=rng.choice((1000, 2**24)),
             ),
             calm=1,
+        )
+
+    @classmethod
+    def forging(cls, rng: Random) -> Self:
+        """Logs that are long enough for a server that was away, so that its own is held against the leader's."""
+        drawn = cls.harsh("safety", FORGING, rng)
+        kept = rng.choice((16, 64))
+        return attrs.evolve(
+            drawn, config=attrs.evolve(drawn.config, retained_entries=kept, held_entries=4 * kept)
         )
 
     @property

@@ -42,6 +42,9 @@ from bulletin.simulation.violation import CRASHED, Violation
 RESTART_SECONDS: Final = 1.0
 """After these a server that ended by itself is started again."""
 
+OTHER_ENTRY: Final = "the leader has another entry of the same term at index"
+"""So says a server whose log an append contradicts."""
+
 LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
 
 
@@ -248,7 +251,9 @@ class World(Run):
         self.note("stopped")
         if not server.may_stop:
             raise Violation("fail-stop", f"{server.name} stopped: {sentence}")
-        if not server.disk.tainted:
+        if server.disk.forged and OTHER_ENTRY in sentence:
+            self.note("hash_mismatch_found_by_append")
+        if not server.disk.tainted or server.disk.forged:
             self.time.after(RESTART_SECONDS, partial(self._start_again, server, server.epoch))
 
     def _start_again(self, server: Server, epoch: int) -> None:

@@ -88,6 +88,15 @@ class DivergedTests(SynchronousTestCase):
         with self.assertRaisesRegex(Diverged, "same term at index 3"):
             self.append(3, previous_hash=b"x" * 32)
 
+    def test_what_was_not_compared_is_not_committed(self) -> None:
+        """A heartbeat whose sender has no hash at hand says nothing of the entry here; the next one with a hash does."""
+        self.append(4, previous_hash=NO_HASH, commit=4)
+        self.assertEqual(self.node.status().commit, 2)
+        with self.assertRaisesRegex(Diverged, "same term at index 4"):
+            self.append(4, previous_hash=b"x" * 32, commit=4)
+        self.append(4, commit=4)
+        self.assertEqual(self.node.status().commit, 4)
+
     def test_another_entry_within(self) -> None:
         """An entry that is known by index and term comes with another content."""
         with self.assertRaisesRegex(Diverged, "same term at index 4"):
