@@ -1,7 +1,5 @@
 """A short look with atheris, where it is there; and that it would find something."""
 
-import contextlib
-import io
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +8,7 @@ from tests.fuzzing import guided, targets
 from tests.fuzzing.__main__ import main
 from tests.fuzzing.guided import ABSENT, TOGETHER, fuzz, is_here
 from tests.fuzzing.targets import TARGETS, Target
+from tests.simulation.commands import carried_out
 
 SECONDS = 6
 
@@ -28,13 +27,7 @@ class Guided(SynchronousTestCase):
 class Command(SynchronousTestCase):
     def command(self, *words: str) -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                status = main(list(words))
-            except SystemExit as end:
-                status = end.code
-        return status, out.getvalue(), err.getvalue()
+        return carried_out(main, *words)
 
     def test_a_file_is_fed_again(self):
         path = Path(self.mktemp())

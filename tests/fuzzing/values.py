@@ -1,5 +1,6 @@
 """Any value that an encoder may be given, whatever its fields: for the way there and back."""
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from bulletin.core.board.commands import Proof
@@ -9,7 +10,7 @@ from bulletin.core.board.sessions import pack_sessions
 from bulletin.core.clocks.berkeley import Standing
 from bulletin.core.clocks.corrected import SECONDS_MAX, State
 from bulletin.core.limits import CLOCK_MAX, MEMBERS_MAX, RANK_MAX
-from bulletin.core.log.entry import Anchor, Entry, EntryKind
+from bulletin.core.log.entry import NO_HASH, Anchor, Entry, EntryKind
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.log.port import Operation
 from bulletin.core.raft import messages as raft
@@ -19,6 +20,8 @@ from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.wire import broker, clocks, peers, reference
 from bulletin.core.wire.envelope import Dialect, Encoding
 from bulletin.core.wire.publications import Election, Head, Heads, Published
+
+Numbers = st.SearchStrategy[int]
 
 NUMBERS = st.integers(0, 2**63 - 1) | st.sampled_from((0, 1, 2**63 - 1))
 INDEXES = st.integers(0, peers.INDEX_MAX)
@@ -48,36 +51,64 @@ def tuples(values: st.SearchStrategy, most: int = 4) -> st.SearchStrategy:
 
 # Between the servers.
 
+APPENDED_MAX = 4
+"""Entries in one message."""
+
 ENTRIES = st.builds(Entry, INDEXES, NUMBERS, st.sampled_from(EntryKind), BODIES, HASHES, NUMBERS, NUMBERS)
 
 
 @st.composite
-def _appends(draw: st.DrawFn) -> raft.Append:
-    previous = draw(st.integers(0, peers.INDEX_MAX - 5))
-    entries = [
-        Entry(previous + number, entry.term, entry.kind, entry.body, entry.hash, entry.format, entry.level)
-        for number, entry in enumerate(draw(st.lists(ENTRIES, max_size=4)), 1)
-    ]
+def _appends(
+    draw: st.DrawFn, terms: Numbers, places: Numbers, rounds: Numbers, entries: st.SearchStrategy[Entry]
+) -> raft.Append:
+    """Entries that follow on from each other; nothing else about them need be true."""
+    previous = draw(places.filter(lambda index: index <= peers.INDEX_MAX - APPENDED_MAX))
+    appended = draw(st.lists(entries, max_size=APPENDED_MAX))
     return raft.Append(
-        draw(NUMBERS), previous, draw(NUMBERS), draw(HASHES), tuple(entries), draw(INDEXES), draw(NUMBERS)
+        draw(terms),
+        previous,
+        draw(terms),
+        draw(HASHES | st.just(NO_HASH)),
+        tuple(evolve(entry, index=previous + number) for number, entry in enumerate(appended, 1)),
+        draw(places),
+        draw(rounds),
     )
 
 
-RAFT_MESSAGES = st.one_of(
-    st.builds(raft.RequestVote, NUMBERS, INDEXES, NUMBERS, FLAGS, FLAGS),
-    st.builds(raft.VoteReply, NUMBERS, FLAGS, FLAGS),
-    _appends(),
-    st.builds(raft.AppendReply, NUMBERS, INDEXES, FLAGS, INDEXES, INDEXES, NUMBERS, NUMBERS),
-    st.builds(raft.TimeoutNow, NUMBERS),
-    st.builds(raft.Forward, NUMBERS, tuples(st.builds(Operation, IDS, BODIES))),
-    st.builds(raft.ReadIndex, NUMBERS, NUMBERS),
-    st.builds(raft.ReadIndexReply, NUMBERS, NUMBERS, INDEXES),
-    st.builds(raft.Greeting, NUMBERS, NUMBERS, INDEXES),
-    st.builds(raft.GreetingReply, NUMBERS, NUMBERS, NUMBERS),
-    st.builds(raft.SnapshotOffer, NUMBERS, INDEXES),
-    st.builds(raft.SnapshotAsk, NUMBERS, NUMBERS, BODIES),
-    st.builds(raft.SnapshotPart, NUMBERS, NUMBERS, BODIES),
-)
+def raft_messages(
+    terms: Numbers,
+    places: Numbers,
+    rounds: Numbers,
+    *,
+    entries: st.SearchStrategy[Entry],
+    questions: st.SearchStrategy[bytes],
+    answers: st.SearchStrategy[bytes],
+) -> st.SearchStrategy[raft.Message]:
+    """Whatever one server says to another.
+
+    :param places: indexes of entries.
+    :param rounds: whatever else is counted.
+    :param questions: for a part of a snapshot.
+    :param answers: to these.
+    """
+    return st.one_of(
+        st.builds(raft.RequestVote, terms, places, terms, FLAGS, FLAGS),
+        st.builds(raft.VoteReply, terms, FLAGS, FLAGS),
+        _appends(terms, places, rounds, entries),
+        st.builds(raft.AppendReply, terms, places, FLAGS, places, places, terms, rounds),
+        st.builds(raft.TimeoutNow, terms),
+        st.builds(raft.Forward, terms, tuples(st.builds(Operation, IDS, BODIES))),
+        st.builds(raft.ReadIndex, terms, rounds),
+        st.builds(raft.ReadIndexReply, terms, rounds, places),
+        st.builds(raft.Greeting, terms, rounds, places),
+        st.builds(raft.GreetingReply, terms, rounds, rounds),
+        st.builds(raft.SnapshotOffer, terms, places),
+        st.builds(raft.SnapshotAsk, terms, rounds, questions),
+        st.builds(raft.SnapshotPart, terms, rounds, answers),
+    )
+
+
+RAFT_MESSAGES = raft_messages(NUMBERS, INDEXES, NUMBERS, entries=ENTRIES, questions=BODIES, answers=BODIES)
 PEER_FRAMES = st.builds(
     peers.PeerFrame,
     IDS,

@@ -1,11 +1,9 @@
 """A campaign tells what it found so that anybody can find it again; and whatever is typed wrong gets one sentence."""
 
-import io
 import os
 import re
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +13,7 @@ from bulletin.simulation.__main__ import main
 from bulletin.simulation.command_line import INTERRUPTED
 from bulletin.simulation.mutants.catalogue import BY_NUMBER
 from bulletin.simulation.tiers import TIERS
+from tests.simulation.commands import carried_out
 
 ROOT = Path(__file__).parents[2]
 PLANTED = BY_NUMBER["8"]
@@ -23,13 +22,7 @@ SEED = 1
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """Exit status, output, errors."""
-    output, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(errors):
-        try:
-            status = main(list(arguments))
-        except SystemExit as exit_:
-            status = exit_.code
-    return status, output.getvalue(), errors.getvalue()
+    return carried_out(main, *arguments)
 
 
 class CampaignTests(SynchronousTestCase):

@@ -8,16 +8,16 @@ from bulletin.core.clocks.corrected import CorrectedClock, Measured
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.clocks.lamport import LamportClock
 from bulletin.core.clocks.round_trip import RoundTrip
+from bulletin.simulation.clocks import WALL
 from bulletin.simulation.mutants.chance import clock_tier
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
 from bulletin.simulation.violation import UNNAMED, Violation
 
-_WALL: Final = 1.7e9
-_SECONDS: Final = 60.0
+_RUNS: Final = Chance(clock_tier(60.0), quick=True)
 
 
 def _at(seconds: float) -> Instant:
-    return Instant(seconds, _WALL + seconds)
+    return Instant(seconds, WALL + seconds)
 
 
 def what_was_heard_comes_before() -> None:
@@ -75,7 +75,7 @@ def a_slow_answer() -> None:
 
     :raises Violation: it counts as certain.
     """
-    if RoundTrip(1, 10.0, 10.5, _WALL).error < 0.2:
+    if RoundTrip(1, 10.0, 10.5, WALL).error < 0.2:
         raise Violation(UNNAMED, "half the round trip is not in the error of what an answer says")
 
 
@@ -108,7 +108,7 @@ MUTANTS: Final = (
         ),
         "S8|invariant",
         set_back,
-        Chance(clock_tier(_SECONDS), quick=True),
+        _RUNS,
     ),
     Mutant(
         "B16",
@@ -116,7 +116,7 @@ MUTANTS: Final = (
         (Patch(CorrectedClock, "bound", "DRIFT_BOUND * max(0.0, now.monotonic - known.at)", "0.0"),),
         "invariant",
         left_alone,
-        Chance(clock_tier(_SECONDS), quick=True),
+        _RUNS,
     ),
     Mutant(
         "B17",
@@ -124,7 +124,7 @@ MUTANTS: Final = (
         (Patch(berkeley, "_windows", "ordered[end].offset - first.offset <= gamma", "True"),),
         "invariant",
         one_lies,
-        Chance(clock_tier(_SECONDS), quick=True),
+        _RUNS,
     ),
     Mutant(
         "B18",
@@ -132,6 +132,6 @@ MUTANTS: Final = (
         (Patch(RoundTrip, "error", "self.seconds / 2 + READING_ERROR", "READING_ERROR"),),
         "invariant",
         a_slow_answer,
-        Chance(clock_tier(_SECONDS), quick=True),
+        _RUNS,
     ),
 )

@@ -6,12 +6,10 @@ stops a server with a sentence: no exception, no assertion of an invariant.
 
 from collections.abc import Sequence
 
-from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.core.log.entry import NO_HASH, Entry, EntryKind
-from bulletin.core.log.port import Operation
+from bulletin.core.log.entry import Entry, EntryKind
 from bulletin.core.raft import messages as raft
 from bulletin.core.raft.config import Config
 from bulletin.core.store import parts
@@ -22,12 +20,11 @@ from tests.fuzzing.values import (
     BODIES,
     FLAGS,
     HASHES,
-    IDS,
     INDEXES,
     NUMBERS,
     ROWS,
     manifests,
-    tuples,
+    raft_messages,
 )
 
 SHORT = Config(retained_entries=8, held_entries=8, memory_bytes_kept=0)
@@ -43,39 +40,7 @@ ANSWERS = st.one_of(
 )
 
 
-@st.composite
-def appends(draw: st.DrawFn) -> raft.Append:
-    """Entries that follow on from each other; nothing else about them need be true."""
-    previous = draw(PLACES)
-    entries = [
-        evolve(entry, index=previous + n) for n, entry in enumerate(draw(st.lists(ENTRIES, max_size=3)), 1)
-    ]
-    return raft.Append(
-        draw(TERMS),
-        previous,
-        draw(TERMS),
-        draw(HASHES | st.just(NO_HASH)),
-        tuple(entries),
-        draw(PLACES),
-        draw(ROUNDS),
-    )
-
-
-MESSAGES = st.one_of(
-    st.builds(raft.RequestVote, TERMS, PLACES, TERMS, FLAGS, FLAGS),
-    st.builds(raft.VoteReply, TERMS, FLAGS, FLAGS),
-    appends(),
-    st.builds(raft.AppendReply, TERMS, PLACES, FLAGS, PLACES, PLACES, TERMS, ROUNDS),
-    st.builds(raft.TimeoutNow, TERMS),
-    st.builds(raft.Forward, TERMS, tuples(st.builds(Operation, IDS, BODIES))),
-    st.builds(raft.ReadIndex, TERMS, ROUNDS),
-    st.builds(raft.ReadIndexReply, TERMS, ROUNDS, PLACES),
-    st.builds(raft.Greeting, TERMS, ROUNDS, PLACES),
-    st.builds(raft.GreetingReply, TERMS, ROUNDS, ROUNDS),
-    st.builds(raft.SnapshotOffer, TERMS, PLACES),
-    st.builds(raft.SnapshotAsk, TERMS, ROUNDS, QUESTIONS),
-    st.builds(raft.SnapshotPart, TERMS, ROUNDS, ANSWERS),
-)
+MESSAGES = raft_messages(TERMS, PLACES, ROUNDS, entries=ENTRIES, questions=QUESTIONS, answers=ANSWERS)
 STEPS = st.lists(
     st.tuples(st.integers(0, 2), st.lists(MESSAGES, min_size=1, max_size=3), FLAGS), min_size=1, max_size=8
 )

@@ -9,7 +9,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.simulation.board import Options, World
-from bulletin.simulation.violation import Violation
+from tests.simulation.seeds import run_test
 
 SEEDS = (1, 4, 11, 13)
 SECONDS = 1.5
@@ -23,17 +23,7 @@ def short(seed: int) -> Options:
 
 
 def _test_of(seed: int, options: Options, why: str = ""):
-    def test(self) -> None:
-        world = World(seed, options)
-        try:
-            world.run()
-        except Violation as violation:
-            steps = "\n".join(world.last_steps)
-            raise self.failureException(f"{violation}\nseed {seed} ({world.options})\n{steps}") from violation
-        self.assertGreater(len(world.notes.calls), 0)
-
-    test.__doc__ = why or "Every promise holds under the faults of this seed."
-    return test
+    return run_test(World, seed, options, lambda world: len(world.notes.calls), why)
 
 
 class SeedTests(SynchronousTestCase):

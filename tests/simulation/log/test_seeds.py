@@ -1,8 +1,5 @@
 """Fixed seeds, every time; for more of them see ``__main__``."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import attrs
@@ -11,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.simulation.checkers import Checker
 from bulletin.simulation.log.cluster import Cluster
 from bulletin.simulation.log.faults import Options
+from tests.simulation.seeds import run_test
 
 SEEDS = (0, 3, 12, 21, 34, 50)
 REGRESSIONS = Path(__file__).parent / "regressions.txt"
@@ -24,18 +22,8 @@ def short(seed: int) -> Options:
     return attrs.evolve(Options.draw(seed), seconds=SECONDS)
 
 
-def _test_of(seed: int, options: Options | None = None, why: str = ""):
-    def test(self) -> None:
-        cluster = Cluster(seed, options)
-        try:
-            cluster.run()
-        except Exception as error:
-            steps = "\n".join(cluster.last_steps)
-            raise self.failureException(f"{error!r}\nseed {seed} ({cluster.options})\n{steps}") from error
-        self.assertGreater(len(cluster.workload.acknowledged), 0)
-
-    test.__doc__ = why or "Every promise holds under the faults of this seed."
-    return test
+def _test_of(seed: int, options: Options, why: str = ""):
+    return run_test(Cluster, seed, options, lambda cluster: len(cluster.workload.acknowledged), why)
 
 
 class SeedTests(SynchronousTestCase):
@@ -107,21 +95,3 @@ class DeterminismTests(SynchronousTestCase):
         """The same seed is the same run, event by event; another seed is another."""
         self.assertEqual(self.trace(3), self.trace(3))
         self.assertNotEqual(self.trace(3), self.trace(4))
-
-    def test_whatever_the_hash_seed(self) -> None:
-        """No order comes from the hashes of strings."""
-        traces = set()
-        code = "from tests.simulation.log.test_seeds import *; print(DeterminismTests('trace').trace(12))"
-        for hash_seed in ("1", "2"):
-            environment = os.environ | {"PYTHONHASHSEED": hash_seed}
-            run = subprocess.run(
-                [sys.executable, "-c", code],
-                env=environment,
-                cwd=Path(__file__).parents[3],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            traces.add(run.stdout)
-        self.assertEqual(len(traces), 1)
-        self.assertEqual(len(traces.pop()), 65)

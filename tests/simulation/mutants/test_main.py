@@ -1,25 +1,18 @@
 """The command: its table, its exit status, and one sentence for whatever is typed wrong."""
 
-import io
-from contextlib import redirect_stderr, redirect_stdout
-
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.simulation.mutants import __main__ as command
 from bulletin.simulation.mutants.catalogue import BY_NUMBER
 from bulletin.simulation.mutants.trial import Verdict
+from tests.simulation.commands import carried_out
 
 
 def run(*words: str) -> tuple[int, list[str], str]:
     """Exit status, lines, errors."""
-    output, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(errors):
-        try:
-            status = command.main(list(words))
-        except SystemExit as ended:
-            status = ended.code
-    return status, output.getvalue().splitlines(), errors.getvalue()
+    status, output, errors = carried_out(command.main, *words)
+    return status, output.splitlines(), errors
 
 
 class CommandTests(SynchronousTestCase):
