@@ -32,10 +32,7 @@ from bulletin.simulation.board.proxy import Proxy
 from bulletin.simulation.board.reference import Reference
 from bulletin.simulation.board.server import Server
 from bulletin.simulation.checkers import Checker, Truth
-from bulletin.simulation.checkers.durability import Durability
-from bulletin.simulation.checkers.leadership import Leadership
-from bulletin.simulation.checkers.log import Log
-from bulletin.simulation.checkers.lookahead import Lookahead
+from bulletin.simulation.checkers.catalogue import LOG_CHECKERS
 from bulletin.simulation.run import Run
 from bulletin.simulation.violation import CRASHED, Violation
 
@@ -44,8 +41,6 @@ RESTART_SECONDS: Final = 1.0
 
 OTHER_ENTRY: Final = "the leader has another entry of the same term at index"
 """So says a server whose log an append contradicts."""
-
-LOG_CHECKERS: Final[tuple[type[Checker], ...]] = (Leadership, Log, Durability, Lookahead)
 
 
 class World(Run):

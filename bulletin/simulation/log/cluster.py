@@ -1,7 +1,6 @@
 """A run: a cluster under faults, then asked to show that it works, healed or in what is left."""
 
 from random import Random
-from typing import Final
 
 import attrs
 
@@ -10,10 +9,7 @@ from bulletin.core.log.port import LogEvent
 from bulletin.core.raft.messages import Message
 from bulletin.core.raft.ready import Ready
 from bulletin.simulation.checkers import Checker, Truth
-from bulletin.simulation.checkers.durability import Durability
-from bulletin.simulation.checkers.leadership import Leadership
-from bulletin.simulation.checkers.log import Log
-from bulletin.simulation.checkers.lookahead import Lookahead
+from bulletin.simulation.checkers.catalogue import LOG_CHECKERS
 from bulletin.simulation.log.answers import Answers
 from bulletin.simulation.log.ending import end
 from bulletin.simulation.log.faults import Faults, Options
@@ -21,8 +17,6 @@ from bulletin.simulation.log.server import Server
 from bulletin.simulation.log.workload import Workload
 from bulletin.simulation.network import Letter, Network
 from bulletin.simulation.run import Run
-
-CHECKERS: Final = (Leadership, Log, Durability, Lookahead)
 
 
 def found(servers: int) -> FoundingDocument:
@@ -76,7 +70,7 @@ class Cluster(Run):
         self.faults = Faults(self, Random(draw.random()))
         self.workload = Workload(self, Random(draw.random()), self.options.clients)
         self._ending = Random(draw.random())
-        self.checkers: list[Checker] = [checker(self) for checker in CHECKERS]
+        self.checkers: list[Checker] = [checker(self) for checker in LOG_CHECKERS]
         self.checkers.append(Answers(self, self.workload))
 
     # --- phases ---
