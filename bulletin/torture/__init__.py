@@ -5,7 +5,7 @@
     command.py    options, namespaces, the line of figures
        │
     campaign.py ── a board (board.py) on hosts (network.py), each role a process
-       │  ├──────── load.py      client.py: writers, readers, registrar.py; follower.py  ──► record.py
+       │  ├──────── load.py      writer.py, reader.py, registrar.py, follower.py  ──► record.py
        │  ├──────── storm.py     faults/ at random from a seed; a supervisor's work
        │  ├──────── watch.py     digests, leaders, memory, once a second
        │  └──────── pulse.py     whether the machine itself keeps up

@@ -16,10 +16,12 @@ from bulletin.torture.abilities import Abilities, compile_library, mount, unmoun
 from bulletin.torture.board import Board, NotReadyError
 from bulletin.torture.faults import KINDS
 from bulletin.torture.faults.changes import DRIFTS, OFFSETS, set_option
+from bulletin.torture.faults.damage import NOTICED
 from bulletin.torture.faults.fault import Scene, copy_directory
-from bulletin.torture.load import JOIN_SECONDS, Load, LoadError, whole_history, whole_listing
+from bulletin.torture.load import JOIN_SECONDS, Load, LoadError
 from bulletin.torture.network import Network
 from bulletin.torture.pulse import Pulse
+from bulletin.torture.reader import UnreadableError, whole_history, whole_listing
 from bulletin.torture.record import Record
 from bulletin.torture.storm import Storm
 from bulletin.torture.verdict import Spans
@@ -129,7 +131,7 @@ class Campaign:
         """The whole of it."""
         try:
             stored = self._course()
-        except (NotReadyError, InVainError, LoadError) as error:
+        except (NotReadyError, InVainError, LoadError, UnreadableError) as error:
             self.scene.broken.append(str(error))
             stored = []
         judging = monotonic()
@@ -190,8 +192,9 @@ class Campaign:
         broken += [*record.crashes, *record.resets, *self._unexplained(record)]
         if stored:
             anomalies = [*verdict.histories(record, stored), *verdict.names(record, self._names)]
-            held, wrong = verdict.disks(self.board, record.receipts)
-            broken += [*map(str, anomalies), *wrong]
+            suspects = [name for name, words in self.scene.may_end.items() if words is NOTICED]
+            held, wrong = verdict.disks(self.board, record.receipts, suspects)
+            broken += [*map(str, anomalies), *verdict.pages(record, stored), *wrong]
             if held != len(stored):
                 broken.append(f"the history has {len(stored)} posts, the first server's disk {held}")
         elif not broken:
@@ -231,6 +234,7 @@ class Campaign:
             "posts": len(record.receipts),
             "stored": len(stored),
             "reads": len(record.reads),
+            "pages": record.pages,
             "names": sum(map(len, self._names.values())),
             "listings": sum(len(calls.listings) for calls in record.names.values()),
             "late": len(record.late) + len(self.scene.late),

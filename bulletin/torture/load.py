@@ -1,112 +1,32 @@
-"""Load on a board: writers, readers of the history, and followers, each in a thread, each writing down what it saw."""
+"""Load on a board: writers, readers of the history, registrars and followers, each in a thread, each writing down what it saw."""
 
-import hashlib
 import threading
-from collections.abc import Iterable, Iterator
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import zmq
 
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.streams import Stream
-from bulletin.linearizability.streams import Post, Read, Stored
+from bulletin.linearizability.streams import Stored
 from bulletin.torture import registrar
 from bulletin.torture.board import Board
-from bulletin.torture.calls import Caller, Reply
+from bulletin.torture.calls import Caller
 from bulletin.torture.client import Client
 from bulletin.torture.follower import Follower
-from bulletin.torture.record import Receipt, Record
+from bulletin.torture.reader import HistoryReader
+from bulletin.torture.record import Record
 from bulletin.torture.registrar import Registrar, Words
+from bulletin.torture.writer import Writer
 
 CHANNELS: Final = ("geral", "noticias", "avisos")
-
-PRIVATE_SHARE: Final = 0.15
-"""Of what a writer writes, the share of private messages."""
-
-TEXT_CHARACTERS_MAX: Final = 2000
 
 JOIN_SECONDS: Final = 30.0
 """A client that is told to stop ends within this, or hangs."""
 
-READ_FIELDS: Final = {StreamKind.CHANNEL: "canal", StreamKind.INBOX: "user"}
-
 
 class LoadError(Exception):
     """The load could not be put on the board."""
-
-
-class Writer(Client):
-    """Writes to channels, and now and then to another user, one post at a time.
-
-    :param users: who can be written to.
-    :param channels: where it posts.
-    :param patience: seconds that it waits for an answer.
-    :param rate: posts a second, about; infinity: as fast as it is answered.
-    """
-
-    def __init__(
-        self,
-        record: Record,
-        caller: Caller,
-        name: str,
-        *,
-        users: tuple[str, ...],
-        channels: tuple[str, ...],
-        patience: float,
-        rate: float,
-    ) -> None:
-        super().__init__(record, caller, name)
-        self.users, self.channels, self.patience, self.rate = users, channels, patience, rate
-        self.number = 0
-
-    def once(self) -> None:
-        """One post."""
-        self.number += 1
-        id_ = f"{self.name}-{self.number}"
-        text = f"post {self.number} " + "x" * self.rng.randrange(TEXT_CHARACTERS_MAX)
-        private = self.rng.random() < PRIVATE_SHARE and bool(self.users)
-        stream = self.rng.choice(self.users if private else self.channels)
-        fields: dict[str, Any] = {"user": self.name, "message": text, "id": id_}
-        fields["receptor" if private else "canal"] = stream
-        operation = "enviar mensagens para um usuario especifico" if private else "publicar mensagem"
-        done = self.call(id_, operation, fields, self.patience)
-        digest = text_digest(text)
-        if done.answer is not None:
-            seq = done.answer["seq"]
-            self.record.acknowledged.append(done.returned)
-            self.record.posts.append(Post(stream, id_, done.invoked, done.returned, seq, text=digest))
-            self.record.receipts.append(receipt(self.name, stream, done.answer))
-        else:
-            failure = self.failed(done)
-            self.record.posts.append(Post(stream, id_, done.invoked, text=digest, refused=failure.definite))
-        self.record.stop.wait(self.rng.expovariate(self.rate))
-
-
-class HistoryReader(Client):
-    """Reads the newest posts of streams, linearizably.
-
-    :param patience: seconds that it waits for an answer.
-    """
-
-    def __init__(
-        self, record: Record, caller: Caller, name: str, streams: tuple[Stream, ...], patience: float
-    ) -> None:
-        super().__init__(record, caller, name)
-        self.streams, self.patience = streams, patience
-
-    def once(self) -> None:
-        """One page."""
-        stream = self.rng.choice(self.streams)
-        fields = {READ_FIELDS[stream.kind]: stream.name, "limite": 3}
-        done = self.call(f"read {stream.name}", "listar historico", fields, self.patience)
-        if done.answer is None:
-            self.failed(done)
-        else:
-            shown = tuple((post["seq"], post["id"]) for post in done.answer["messages"])
-            head = max((seq for seq, _ in shown), default=0)
-            self.record.reads.append(Read(stream.name, done.invoked, done.returned, head, shown=shown))
-        self.record.stop.wait(self.rng.expovariate(20.0))
 
 
 class Load:
@@ -244,78 +164,3 @@ class Load:
                 thread.join(JOIN_SECONDS)
         self.setup.close()
         self.context.destroy(0)
-
-
-def receipt(user: str, stream: str, answer: Reply) -> Receipt:
-    """What an acknowledgement of a post says."""
-    proof = answer["recibo"]
-    return Receipt(
-        user,
-        answer["id"],
-        stream,
-        answer["seq"],
-        proof["indice"],
-        proof["termo"],
-        bytes.fromhex(proof["hash"]),
-        answer["clock"],
-    )
-
-
-def text_digest(text: str) -> str:
-    """What stands for a text in a record."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def pages(caller: Caller, stream: Stream, patience: float = 10.0) -> Iterator[Reply]:
-    """Every post of a stream, page by page, as the wire has them.
-
-    :raises LoadError: a page could not be had.
-    """
-    since, more = 0, True
-    while more:
-        fields = {READ_FIELDS[stream.kind]: stream.name, "desde": since, "limite": 500}
-        reply = caller.call("listar historico", fields, patience)
-        if reply is None or reply["status"] != "sucesso":
-            raise LoadError(f"the history of {stream.name} could not be read: {reply}")
-        yield from reply["messages"]
-        if reply["messages"]:
-            since = reply["messages"][-1]["seq"]
-        more = reply["mais"]
-
-
-def whole_history(caller: Caller, streams: Iterable[Stream], patience: float = 10.0) -> list[Stored]:
-    """Every post of the streams."""
-    return [
-        Stored(
-            stream.name,
-            post["seq"],
-            post["id"],
-            post["clock"],
-            post["recebido"],
-            text_digest(post["message"]),
-        )
-        for stream in streams
-        for post in pages(caller, stream, patience)
-    ]
-
-
-def whole_listing(caller: Caller, words: Words, patience: float = 10.0) -> list[str]:
-    """Every name of a kind, in the board's order.
-
-    :raises LoadError: a part could not be had.
-    """
-    names: list[str] = []
-    more = True
-    while more:
-        fields = {"desde": names[-1]} if names else {}
-        reply = caller.call(words.listing, fields, patience)
-        if reply is None or reply["status"] == "erro":
-            raise LoadError(f"{words.listing} came to {reply}")
-        names += reply["lista"]
-        more = reply["mais"]
-    return names
-
-
-def channels(*names: str) -> tuple[Stream, ...]:
-    """The streams of channels."""
-    return tuple(Stream(StreamKind.CHANNEL, name) for name in names)

@@ -18,6 +18,9 @@ UNANSWERED: Final = "no answer"
 ANSWERED_SECONDS: Final = 5.0
 """Within these every request is answered (docs/protocol.md)."""
 
+WRONG_MAX: Final = 100
+"""Sentences about pages that are kept."""
+
 
 @attrs.frozen
 class Failure:
@@ -114,6 +117,12 @@ class Record:
         self.names = {kind: NameCalls() for kind in StreamKind}
         """By the kind of stream that the names are of: users, channels."""
         self.receipts: list[Receipt] = []
+        self.ids: dict[tuple[str, int], str] = {}
+        """By stream and number: the id of the post there, as whoever saw it first was told."""
+        self.pages = 0
+        """Pages of history whose texts were held against what was written; about: readers do not wait for each other."""
+        self.wrong: list[str] = []
+        """What pages had that nobody wrote there, in words; the first of it."""
         self.acknowledged: list[float] = []
         self.shown: defaultdict[str, defaultdict[str, list[tuple[int, str]]]] = defaultdict(
             lambda: defaultdict(list)
@@ -134,6 +143,11 @@ class Record:
         """A call has ended; it is noted where it took too long.  The arguments are those of :class:`Late`."""
         if returned - invoked > ANSWERED_SECONDS:
             self.late.append(Late(what, invoked, returned, code, repeats))
+
+    def found_wrong(self, sentence: str) -> None:
+        """A page is not what was written."""
+        if len(self.wrong) < WRONG_MAX:
+            self.wrong.append(sentence)
 
     def longest_pause(self) -> float:
         """Seconds between two acknowledgements, whoever got them."""

@@ -14,6 +14,8 @@ from bulletin.core.log.batch import decode_batch
 from bulletin.core.log.entry import EntryKind
 from bulletin.core.log.port import index_of, position_of
 from bulletin.core.store.records import SEQ_BITS, Damaged, decode_entry, decode_post, decode_stream
+from bulletin.storage.database import DAMAGE
+from bulletin.storage.scrub import Scrubber
 from bulletin.storage.tables import (
     LogCheck,
     read_anchor,
@@ -90,11 +92,25 @@ def read(directory: Path, name: str) -> Shelf:
         shelf = Shelf(name, marks.applied, remembered, marks.ordinal > OPERATIONS_REMEMBERED)
         _read_posts(connection, shelf)
         _read_log(connection, shelf)
+        _read_all(connection, shelf)
     except Damaged as error:
         raise Damaged(f"{error} of {name}") from error
     finally:
         connection.close()
     return shelf
+
+
+def _read_all(connection: apsw.Connection, shelf: Shelf) -> None:
+    """Every row of every table, as a server's scrubber does in time, and what SQLite itself can say of its file."""
+    found = connection.execute("PRAGMA integrity_check").get
+    if found != "ok":
+        shelf.broken.append(f"the database of {shelf.name} is damaged: {found}")
+    scrubber = Scrubber(read_document(connection).identity, 1)
+    try:
+        while not scrubber.rounds:
+            scrubber.step(connection)
+    except DAMAGE as error:
+        shelf.broken.append(f"the scrubber of {shelf.name} would find: {error}")
 
 
 def _read_posts(connection: apsw.Connection, shelf: Shelf) -> None:

@@ -5,7 +5,7 @@ what there is to judge, but for a logarithm: half an hour of load has to be judg
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -112,8 +112,21 @@ def names(record: Record, final: Mapping[StreamKind, Sequence[str]]) -> list[Ano
     return found
 
 
-def disks(board: Board, receipts: Sequence[Receipt]) -> tuple[int, list[str]]:
-    """How many posts the servers hold, and what is wrong with what they hold."""
+def pages(record: Record, stored: Sequence[Stored]) -> list[str]:
+    """What pages showed that nobody wrote there, or that is not in the history at the end."""
+    final = {(row.stream, row.seq): row.id for row in stored}
+    found = list(record.wrong)
+    for (stream, seq), id_ in record.ids.items():
+        if final.get((stream, seq)) != id_:
+            found.append(f"{stream} {seq} was {id_}, and is {final.get((stream, seq))} at the end")
+    return found
+
+
+def disks(board: Board, receipts: Sequence[Receipt], suspects: Container[str] = ()) -> tuple[int, list[str]]:
+    """How many posts the servers hold, and what is wrong with what they hold.
+
+    :param suspects: servers whose databases may have damage that nobody has read yet; a majority has none.
+    """
     broken = terms_that_fall(receipts)
     false: dict[Receipt, str] = {}
     first: Shelf | None = None
@@ -121,7 +134,11 @@ def disks(board: Board, receipts: Sequence[Receipt]) -> tuple[int, list[str]]:
         try:
             shelf = read(board.data(server), server.name)
         except (Damaged, ValueError, apsw.Error) as error:
+            if server.name in suspects:
+                continue
             broken.append(f"the database of {server.name} cannot be read at the end: {error}")
+            continue
+        if shelf.broken and server.name in suspects:
             continue
         broken += shelf.broken
         for receipt, sentence in false_receipts(shelf, receipts):

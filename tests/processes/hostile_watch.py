@@ -10,7 +10,7 @@ import zmq
 
 from bulletin.torture.board import Board, RoleProcess
 from bulletin.torture.calls import Caller
-from bulletin.torture.load import channels, whole_history
+from bulletin.torture.reader import channels, whole_history
 from bulletin.torture.watch import memory
 
 MIB = 1024 * 1024

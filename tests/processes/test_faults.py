@@ -13,7 +13,8 @@ from bulletin.linearizability.streams import check_streams
 from bulletin.torture.abilities import compile_library
 from bulletin.torture.board import Board, RoleProcess
 from bulletin.torture.calls import Caller
-from bulletin.torture.load import Load, channels, whole_history
+from bulletin.torture.load import Load
+from bulletin.torture.reader import channels, whole_history
 from bulletin.torture.waiting import until
 
 PATIENCE = 60.0

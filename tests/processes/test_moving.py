@@ -10,7 +10,7 @@ from bulletin.storage.learnt import read_learnt
 from bulletin.storage.server_directory import LEARNT
 from bulletin.torture.board import Board
 from bulletin.torture.calls import Caller
-from bulletin.torture.load import channels, whole_history
+from bulletin.torture.reader import channels, whole_history
 from bulletin.torture.waiting import until
 
 PATIENCE = 60.0

@@ -12,7 +12,7 @@ class Role:
         self.log.write_text("")
         self.ready = self.alive = True
         self.says = "Not yet."
-        self.starts = 0
+        self.starts = self.stops = self.stop_status = 0
         self.running = SimpleNamespace(returncode=None)
 
     def get(self, path, timeout=1.0):
@@ -21,6 +21,11 @@ class Role:
     def start(self):
         self.alive = self.ready = True
         self.starts += 1
+
+    def stop(self, patience):
+        self.alive = False
+        self.stops += 1
+        return self.stop_status
 
     def kill(self):
         self.alive = False

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.torture import follower
 from bulletin.torture.follower import Follower
-from bulletin.torture.load import channels
+from bulletin.torture.reader import channels
 from bulletin.torture.record import Record
 from bulletin.torture.waiting import until
 

@@ -6,7 +6,7 @@ from bulletin.core.board.outcome import StreamKind
 from bulletin.linearizability.names import Listing
 from bulletin.torture.record import Record
 from bulletin.torture.registrar import CHANNELS, NAMES_MAX, USERS, Registrar
-from tests.torture.test_load import Caller, refused
+from tests.torture.callers import Caller, refused
 
 
 class RegistrarTests(SynchronousTestCase):

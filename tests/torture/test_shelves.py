@@ -72,7 +72,8 @@ class ShelvesTests(SynchronousTestCase):
         self.change("server2", "DELETE FROM posts WHERE key = (SELECT max(key) FROM posts)")
         _, broken = self.compared()
         self.assertIn("server2 has another end of geral than its posts", broken[0])
-        self.assertIn("hold different posts, 1 in number, such as ('geral', 4)", broken[1])
+        self.assertIn("the scrubber of server2 would find: the last post of a stream", broken[1])
+        self.assertIn("hold different posts, 1 in number, such as ('geral', 4)", broken[2])
 
     def test_a_row_that_was_changed(self):
         self.change(
@@ -94,6 +95,19 @@ class ShelvesTests(SynchronousTestCase):
         _, broken = self.compared([false, *self.receipts[1:]])
         self.assertEqual(len(broken), 2)
         self.assertIn("says term 9 at index 3; the receipt of geral 2 (b) says term", broken[0])
+
+    def test_a_row_that_nobody_asks_for(self):
+        self.change("server2", "INSERT INTO correspondents VALUES ('1:ana', x'00')")
+        _, broken = self.compared(self.receipts)
+        self.assertEqual(len(broken), 1)
+        self.assertIn("the scrubber of server2 would find: row 1:ana of table correspondents", broken[0])
+
+    def test_damage_where_it_may_be(self):
+        self.change("server2", "UPDATE log SET body = CAST(body || x'00' AS BLOB) WHERE idx = 3")
+        self.assertEqual(disks(self.board, self.receipts, ["server2"]), (4, []))
+        self.change("server1", "INSERT INTO correspondents VALUES ('1:ana', x'00')")
+        self.assertEqual(len(disks(self.board, self.receipts, ["server2"])[1]), 1)
+        self.assertEqual(disks(self.board, self.receipts, ["server1", "server2"])[0], 0)
 
     def test_an_entry_that_is_not_what_was_written(self):
         self.change("server2", "UPDATE log SET body = CAST(body || x'00' AS BLOB) WHERE idx = 3")

@@ -89,6 +89,25 @@ class HistoriesTests(SynchronousTestCase):
         self.assertEqual((found.kind, "f1" in found.what), (Kind.UNOBSERVED, True))
 
 
+class PagesTests(SynchronousTestCase):
+    def test_what_somebody_saw_is_there_at_the_end(self):
+        record = Record()
+        record.ids |= {("geral", 1): "a", ("geral", 2): "b"}
+        stored = [Stored("geral", seq, id_, 3, 1.0) for seq, id_ in ((1, "a"), (2, "b"), (3, "c"))]
+        self.assertEqual(verdict.pages(record, stored), [])
+        record.ids["geral", 2] = "x"
+        record.ids["geral", 9] = "y"
+        record.found_wrong("a page of geral has gaps")
+        self.assertEqual(
+            verdict.pages(record, stored),
+            [
+                "a page of geral has gaps",
+                "geral 2 was x, and is b at the end",
+                "geral 9 was y, and is None at the end",
+            ],
+        )
+
+
 class NamesTests(SynchronousTestCase):
     def setUp(self):
         self.record = Record()

@@ -8,13 +8,16 @@ done as long as it has not taken part with the damaged one: its own would be an 
 
 import re
 import shutil
+import subprocess
 from abc import ABC, abstractmethod
+from enum import Enum
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from bulletin.torture.board import RoleProcess
 from bulletin.torture.faults.fault import READY, Fault, Scene, copy_directory
+from bulletin.torture.faults.processes import STOP_SECONDS
 
 DATABASE: Final = "board.sqlite"
 WAL: Final = "board.sqlite-wal"
@@ -36,8 +39,16 @@ TAKES_NO_PART: Final = re.compile(r"is an old copy|The server is empty|has anoth
 """What ``/readyz`` of one says that waits for its right directory."""
 
 
+class State(Enum):
+    """What a server is doing when its directory is damaged."""
+
+    KILLED = "killed"
+    STOPPED = "stopped"
+    RUNNING = "running"
+
+
 class Damage(Fault, ABC):
-    """A server's directory is damaged while it does not run."""
+    """A server's directory is damaged, while it does not run unless said otherwise."""
 
     alone = True
     weight = 1
@@ -48,6 +59,7 @@ class Damage(Fault, ABC):
         (self.victim,) = claims
         self.data = scene.board.data(self.victim)
         """The server's directory."""
+        self.state = State.KILLED
         self._aside = scene.board.folder / "aside" / self.victim.name
         self.came_to = ""
         """What came of it, in words."""
@@ -61,17 +73,36 @@ class Damage(Fault, ABC):
         self._logged = 0
 
     def begin(self) -> None:
-        """Stop it hard, put its directory aside, damage it, start it."""
+        """Stop it, put its directory aside, damage it, start it; or damage it as it runs."""
         scene = self.scene
         scene.held.add(self.victim.name)
-        self.victim.kill()
-        if self._aside.exists():
-            shutil.rmtree(self._aside)
-        copy_directory(self.data, self._aside)
+        if self.state is State.RUNNING:
+            self._took_part = True  # no copy of its directory would be worth anything
+        else:
+            self._halt()
+            if self._aside.exists():
+                shutil.rmtree(self._aside)
+            copy_directory(self.data, self._aside)
         self._logged = self.victim.log.stat().st_size
         self.detail = self.damage(self.data)
+        if self.state is not State.KILLED:
+            self.detail += f" ({self.state.value})"
         scene.say(f"{self.victim.name}: {self.detail}")
-        self.victim.start()
+        if self.state is not State.RUNNING:
+            self.victim.start()
+
+    def _halt(self) -> None:
+        if self.state is State.KILLED:
+            self.victim.kill()
+            return
+        try:
+            status = self.victim.stop(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.scene.broken.append(f"{self.victim.name} did not stop within {STOP_SECONDS:g} s of SIGTERM")
+            self.victim.kill()
+        else:
+            if status:
+                self.scene.broken.append(f"{self.victim.name} ended with status {status} after SIGTERM")
 
     @abstractmethod
     def damage(self, data: Path) -> str:
@@ -180,6 +211,10 @@ class Flip(Damage):
     """Bits that are not what they were."""
 
     kind = "flip"
+
+    def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
+        super().__init__(scene, rng, claims)
+        self.state = rng.choice((State.KILLED, State.KILLED, State.STOPPED, State.RUNNING))
 
     def damage(self, data: Path) -> str:
         """Flip some, anywhere."""

@@ -9,13 +9,20 @@ from typing import Final
 
 from bulletin.core.limits import MIB
 from bulletin.torture.board import RoleProcess
-from bulletin.torture.faults.fault import Conditions, Fault, Scene
+from bulletin.torture.faults.fault import READY, Conditions, Fault, Scene
 from bulletin.torture.faults.probe import Probe
 from bulletin.torture.faults.processes import majority_of
+from bulletin.torture.waiting import InVainError, until
 
 SYNC_FAILED: Final = re.compile(r"server: .*failed")
 
 DISK_FULL: Final = "disco_cheio"
+
+SAYS_FULL: Final = "is full"
+"""What ``/readyz`` of a server says that has stepped aside, or was started on a full disk."""
+
+ANEW_SHARE: Final = 0.5
+"""How often a server that has stepped aside is killed and started again before there is room."""
 
 NOTICED_SECONDS: Final = 30.0
 """Within these it is noticed that disks are full to which all the time something is written."""
@@ -81,11 +88,17 @@ class SyncFails(_Ordered):
 class Full(Fault):
     """A disk without room: its server steps aside, and comes back by itself when there is room.
 
-    On a file system of the server's own where there is one, else by the library's word.
+    On a file system of the server's own where there is one, else by the library's word.  Where nothing that it was sent
+    took new room, it may not have noticed.
     """
 
     kind = "full"
     seconds = (3.0, 10.0)
+    anew_share = ANEW_SHARE
+
+    def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
+        super().__init__(scene, rng, claims)
+        self._anew = rng.random() < self.anew_share
 
     @classmethod
     def obstacle(cls, conditions: Conditions) -> str | None:
@@ -102,12 +115,27 @@ class Full(Fault):
                 self.scene.orders(server).write_text("enospc")
 
     def end(self) -> None:
-        """Make room."""
+        """Make room; sometimes only after another start."""
         for server in self.claims:
+            if self._anew and says_full(server):
+                self._start_on_it(server)
             if self.scene.abilities.mounts is None:
                 self.scene.filler(server).unlink()
             else:
                 self.scene.orders(server).write_text("ok")
+
+    def _start_on_it(self, server: RoleProcess) -> None:
+        """Kill it, and have it start on a disk that is full: it takes no part, and says so."""
+        self.scene.say(f"{server.name} starts again on its full disk")
+        server.kill()
+        server.start()
+        try:
+            until(lambda: says_full(server), "", NOTICED_SECONDS)
+        except InVainError:
+            status, said = server.get("/readyz")
+            self.scene.broken.append(
+                f"{server.name}, started on a full disk, does not say so: {status} {said.strip()}"
+            )
 
 
 class FullMajority(Full):
@@ -118,6 +146,7 @@ class FullMajority(Full):
     excuses = True
     weight = 1
     seconds = (0.5, 3.0)
+    anew_share = 0.0
 
     @classmethod
     def pick(
@@ -137,6 +166,12 @@ class FullMajority(Full):
             if code != DISK_FULL:
                 self.scene.broken.append(f"with full disks a write came to {code or 'success'}")
             probe.read()
+
+
+def says_full(server: RoleProcess) -> bool:
+    """Whether it takes no part, and says that its disk is full."""
+    status, said = server.get("/readyz")
+    return status != READY and SAYS_FULL in said
 
 
 def fill(scene: Scene, server: RoleProcess) -> None:

@@ -14,6 +14,7 @@ from bulletin.torture.faults.damage import (
     Flip,
     Loss,
     Rollback,
+    State,
     Swap,
     Truncate,
     flip,
@@ -55,7 +56,8 @@ class DamageTests(SynchronousTestCase):
     def struck(self, kind, seed=1):
         fault = kind(self.scene, Random(seed), (self.victim,))
         fault.begin()
-        self.assertEqual((self.victim.starts, self.scene.held), (1, {"server1"}))
+        starts = int(fault.state is not State.RUNNING)
+        self.assertEqual((self.victim.starts, self.scene.held), (starts, {"server1"}))
         return fault
 
     def test_a_server_that_refuses_gets_its_directory_back(self):
@@ -147,11 +149,37 @@ class DamageTests(SynchronousTestCase):
     def flipped_database(self):
         for seed in range(100):
             fault = Flip(self.scene, Random(seed), (self.victim,))
+            fault.state = State.KILLED
             fault.begin()
             if DATABASE in fault.detail:
                 return fault
             fault._put_back()
         raise AssertionError("no seed flips bits of the database")
+
+    def test_bits_flip_in_any_state(self):
+        states = {Flip(self.scene, Random(seed), (self.victim,)).state for seed in range(30)}
+        self.assertEqual(states, set(State))
+
+    def test_one_that_is_stopped_first(self):
+        fault = Spill(self.scene, Random(1), (self.victim,))
+        fault.state = State.STOPPED
+        fault.begin()
+        self.assertEqual((self.victim.stops, self.victim.starts, self.scene.broken), (1, 1, []))
+        self.assertEqual(fault.detail, "coffee in it (stopped)")
+        self.victim.stop_status = 1
+        fault.begin()
+        self.assertEqual(self.scene.broken, ["server1 ended with status 1 after SIGTERM"])
+
+    def test_one_that_runs_has_to_mend_itself(self):
+        fault = Spill(self.scene, Random(1), (self.victim,))
+        fault.state = State.RUNNING
+        fault.begin()
+        self.assertEqual((self.victim.starts, fault.detail), (0, "coffee in it (running)"))
+        for _ in range(2):
+            self.victim.end(1, "server: The database is damaged.")
+            fault.over()
+        self.assertEqual(self.files(self.victim)[DATABASE], b"coffee")
+        self.assertIn("does not mend itself", self.scene.broken[0])
 
     def test_flipped_bits_that_nobody_has_read_are_made_obvious(self):
         fault = self.flipped_database()
@@ -195,7 +223,11 @@ class DamageTests(SynchronousTestCase):
                 differ = {name for name in FILES if after.get(name) != before.get(name)}
                 self.assertLessEqual(differ, named, fault.detail)
                 changed |= named
-                fault._put_back()
+                if fault.state is State.RUNNING:  # there is no copy
+                    for name, content in before.items():
+                        (self.folder / "server1" / name).write_bytes(content)
+                else:
+                    fault._put_back()
                 self.assertEqual(self.files(self.victim), before)
                 self.victim.starts = 0
                 self.scene.held.clear()
