@@ -82,6 +82,13 @@ class CampaignTests(SynchronousTestCase):
         self.assertGreaterEqual(figures["stored"], figures["posts"])
         self.assertEqual(figures["followed"], 2 * figures["stored"])
 
+    def test_bits_that_flip_and_disks_that_are_full(self):
+        """With this seed the first server is damaged as it runs; the second one, if there is time, is started on a full disk."""
+        done = torture("--seconds", "10", "--seed", "1133", "--faults", "full,flip")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["kinds"]["flip"], 1)
+        self.assertIn("(running)", done.stderr)
+
     def test_an_interrupted_one(self):
         """Ctrl-C goes to all processes of the terminal; when it comes the board is up, and none of it stays."""
         with tempfile.TemporaryDirectory(prefix="bulletin-torture-") as folder:
