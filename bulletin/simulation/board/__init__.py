@@ -13,6 +13,7 @@ reference, exchange, caller and reader of every client.  Everything between two 
 ``faults.py``    what strikes, when, and for how long
 ``healing.py``   the end of a run: all is mended, or a minority stays broken, and the board has to work
 ``history.py``   what clients noted, and how it is judged; ``by_log.py``: by the committed log
+``places.py``    where in the log reads were answered
 ``checkers/``    what must hold, one promise a file
 ``world.py``     all of it together
 ===============  ===============================================================================================

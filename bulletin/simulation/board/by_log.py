@@ -1,7 +1,8 @@
-"""What clients were told about their writes, held against the log that the servers committed, from its first entry on.
+"""What clients were told, held against the log that the servers committed, from its first entry on.
 
 The notes alone (:mod:`~bulletin.simulation.board.history`) judge each channel and inbox, and each kind of names, by
-itself.  With the log, the whole board is one object: every answer is compared with what the model says at its place.
+itself.  With the log, the whole board is one object: every answer is compared with what the model says at its place, which
+for a read is noted by the server that answers (:mod:`~bulletin.simulation.board.places`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,9 @@ from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.log.port import position_of
 from bulletin.core.wire.requests import Query
 from bulletin.linearizability.anomaly import Anomaly
-from bulletin.linearizability.log_order import WriteCall, check_log_order
+from bulletin.linearizability.log_order import ReadCall, WriteCall, check_log_order
 from bulletin.simulation.board.history import Call
+from bulletin.simulation.board.places import position_after
 
 
 def commands_of(entries: Iterable[Entry]) -> Iterator[tuple[int, Command]]:
@@ -27,21 +29,29 @@ def commands_of(entries: Iterable[Entry]) -> Iterator[tuple[int, Command]]:
 
 
 def judge_by_log(
-    entries: Iterable[Entry], writes: Iterable[Call], document: FoundingDocument
+    entries: Iterable[Entry], writes: Iterable[Call], reads: Iterable[Call], document: FoundingDocument
 ) -> list[Anomaly]:
-    """Every promise to the clients that wrote which the log shows to be broken, worst first.
+    """Every promise to the clients which the log shows to be broken, worst first.
 
     :param entries: what was committed, from index 1 on.  No id may have been forgotten: see the model.
     :param writes: all of them, each operation once.
+    :param reads: those whose place is known; local ones, too.
     :param document: the limits of the board.
     """
     return check_log_order(
         list(commands_of(entries)),
         [_write(call) for call in writes if not isinstance(call.request, Query)],
-        (),
+        [_read(call) for call in reads],
         users_max=document.users_max,
         channels_max=document.channels_max,
     )
+
+
+def _read(call: Call) -> ReadCall:
+    assert isinstance(call.request, Query)
+    assert call.index is not None, "its place is known"
+    assert not isinstance(call.outcome, Unreachable | None), "it was answered"
+    return ReadCall(call.request, call.invoked, call.returned, call.outcome, position_after(call.index))
 
 
 def _write(call: Call) -> WriteCall:

@@ -11,6 +11,7 @@ from bulletin.core.client.caller import Finished, ToBroker
 from bulletin.core.client.exchange import TICK_SECONDS, Exchange
 from bulletin.core.client.reader import Delivered, Event, WasReset
 from bulletin.core.client.streams import Stream
+from bulletin.core.wire import replies
 from bulletin.core.wire.publications import HEADS_TOPIC, topic_of
 from bulletin.core.wire.requests import (
     CreateChannel,
@@ -103,7 +104,16 @@ class Client(Process):
         self.input(f"{kind} < {letter.sender}", function)
 
     def _received(self, broker: int, parts: list[bytes]) -> None:
+        self._note_place(b"".join(parts))
         self.exchange.received(broker, parts, self.now)
+
+    def _note_place(self, body: bytes) -> None:
+        """The first answer to a read that a server gave is the one that counts."""
+        index = self.world.places.of(body)
+        id_ = None if index is None else replies.read(body).heading.id
+        call = None if id_ is None else self.unsettled.get(id_)
+        if call is not None and call.index is None:
+            call.index = index
 
     def _published(self, parts: tuple[bytes, ...]) -> None:
         if len(parts) == 2:

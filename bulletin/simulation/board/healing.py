@@ -260,7 +260,10 @@ class Healing:
         ids_last = world.options.window == OPERATIONS_REMEMBERED
         anomalies = world.notes.judge(final, ids_last=ids_last)
         if ids_last:
-            anomalies += judge_by_log(world.committed, world.notes.writes(), world.document)
+            anomalies += judge_by_log(
+                world.committed, world.notes.writes(), world.notes.placed(), world.document
+            )
+            world.note("reads_placed", len(world.notes.placed()))
         if anomalies:
             raise Violation("S9", "; ".join(map(str, anomalies[:3])))
         for checker in world.checkers:

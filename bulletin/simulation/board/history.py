@@ -48,6 +48,7 @@ class Call:
     :param invoked: true seconds.
     :param returned: true seconds; infinity while nothing came of it.
     :param outcome: what came of it.
+    :param index: of a read: the last index that the answer reflects, as its server knew; None: it is not known.
     """
 
     client: str
@@ -57,6 +58,7 @@ class Call:
     invoked: float
     returned: float = math.inf
     outcome: Outcome | None = None
+    index: int | None = None
 
 
 @attrs.define(eq=False)
@@ -154,6 +156,10 @@ class Notes:
                 for call in found
             ]
         return found
+
+    def placed(self) -> list[Call]:
+        """Reads that were answered, and where in the log is known."""
+        return [call for call in self.calls if call.index is not None and call.returned < math.inf]
 
     def _answered(self) -> Iterable[Call]:
         """Linearizable queries that were answered."""

@@ -20,6 +20,7 @@ from bulletin.core.wire.reference import Addressed
 from bulletin.simulation.board.disk import Disk
 from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.network import Letter
+from bulletin.simulation.board.places import Reads
 from bulletin.simulation.board.process import Process
 from bulletin.simulation.memory_store import MemoryStore
 
@@ -58,6 +59,7 @@ class Server(Process):
         """Whether a write or a sync has failed in this start, or the disk was full before there was anything on it."""
         self.executor: Executor
         self.store: Store
+        self._reads = Reads(world.places)
         self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self._reached: dict[bytes, str] = {}
         self._joined: Member | None = None
@@ -136,6 +138,7 @@ class Server(Process):
         self.stopped = None
         self.leaving = self.disk_failed = False
         self._disk_free_at = world.time.now
+        self._reads = Reads(world.places)
         self.store = self.make_store(
             partial(self._from_disk, self.epoch), partial(self._disk_failed, self.epoch)
         )
@@ -170,6 +173,7 @@ class Server(Process):
             opened.learnt,
             opened.full,
         )
+        self._reads.watch_answers(replica.answers)
         self.executor = Executor(replica, self.store, soon=self._soon, now=lambda: self.now, voice=self)
         self.executor.links = self
         for listener in (*world.brokers, world.reference):
@@ -178,7 +182,15 @@ class Server(Process):
 
     def make_store(self, call_from_thread: CallFromThread, failed: Failed) -> Store:
         """A store on its disk, for one start."""
-        return MemoryStore(self.disk.memory, call_from_thread=call_from_thread, failed=failed)
+        store = MemoryStore(self.disk.memory, call_from_thread=call_from_thread, failed=failed)
+        self._reads.watch_pages(store, self._written)
+        return store
+
+    def _written(self) -> int:
+        """The index that its tables are at."""
+        marks = self.disk.memory.written.marks
+        assert marks is not None, "an empty server has no tables"
+        return marks.applied
 
     def kill(self) -> None:
         """See :class:`Process`: ``kill -9``; what was written and not synced stays in the machine's memory."""
@@ -284,6 +296,7 @@ class Server(Process):
             self.world.note("installed")
             self.world.keep_counters(self._joined.log.node)
         self._joined = member
+        self._reads.watch(member)
         take = member.log.ready
 
         def ready() -> Ready:

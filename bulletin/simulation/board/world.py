@@ -27,6 +27,7 @@ from bulletin.simulation.board.history import Call, Notes
 from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.network import Letter, Network
 from bulletin.simulation.board.options import COPYING, Options
+from bulletin.simulation.board.places import Places
 from bulletin.simulation.board.process import Process
 from bulletin.simulation.board.proxy import Proxy
 from bulletin.simulation.board.reference import Reference
@@ -60,6 +61,8 @@ class World(Run):
         self.seed = seed
         self.options = options or Options.draw(seed)
         self.notes = Notes(copies=any(kind in COPYING for kind, _ in self.options.faults))
+        self.places = Places()
+        """Where in the log reads were answered."""
         self.network = Network(self.time, Random(f"{seed} network"), self._deliver)
         self.committed: list[Entry] = []
         """The committed log."""

@@ -1,7 +1,8 @@
 """Planted bugs in linearizable reads."""
 
 from functools import partial
-from typing import Final, cast
+from itertools import count
+from typing import TYPE_CHECKING, Final, cast
 
 from bulletin.core.clocks.instant import Instant
 from bulletin.core.log.port import BarrierPassed, index_of
@@ -9,11 +10,19 @@ from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
 from bulletin.core.raft.reads import Reads
 from bulletin.core.raft.replication import Replication
-from bulletin.simulation.mutants.chance import TURBULENT, wild
+from bulletin.core.server.admission import Admitted, Caller
+from bulletin.core.server.queries import Queries
+from bulletin.core.wire.envelope import Dialect, Encoding, Heading
+from bulletin.core.wire.requests import ListUsers, ReadLevel
+from bulletin.simulation.mutants.chance import TURBULENT, board_tier, wild
+from bulletin.simulation.mutants.desk import Desk
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
 from bulletin.simulation.scenarios.playing import check
 from bulletin.simulation.scenarios.script import Script
 from bulletin.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from bulletin.core.log.port import OrderedLog
 
 
 def barrier_before_its_tables() -> None:
@@ -37,6 +46,21 @@ def barrier_before_its_tables() -> None:
     for event in port.follow():
         if isinstance(event, BarrierPassed) and index_of(event.position) < committed:
             raise Violation("S9", f"a barrier passed before the tables had come to {committed}")
+
+
+def read_without_barrier() -> None:
+    """A server that nobody has told a read index is asked for all users.
+
+    :raises Violation: it answers.
+    """
+    log = cast("OrderedLog", None)  # it is asked in a later turn
+    queries = Queries(log, Desk().board, count(1))
+    heading = Heading(Dialect.SERVICE, Encoding.MSGPACK, "users")
+    caller = Caller(0, bytes(16), 1, 0.0, 5.0, heading, 0)
+    refusal = queries.admit(Admitted(caller, ListUsers(ReadLevel.LINEARIZABLE), None))
+    queries.advance(1, 1)
+    if refusal is not None or queries.take_ended():
+        raise Violation("S9", "a linearizable read was answered, and no barrier was asked for")
 
 
 MUTANTS: Final = (
@@ -85,5 +109,13 @@ MUTANTS: Final = (
         "S9",
         barrier_before_its_tables,
         Chance(wild({"loss": 0.2, "straggling": 0.2}, clients=8), quick=True),
+    ),
+    Mutant(
+        "22b",
+        "a server answers a linearizable read as it is, without asking how far it must be",
+        (Patch(Queries, "admit", "if query.level is ReadLevel.LOCAL:", "if query:"),),
+        "S9",
+        read_without_barrier,
+        Chance(board_tier({"isolate": 0.5}, seconds=2.0)),
     ),
 )
