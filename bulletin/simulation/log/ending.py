@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from bulletin.core.raft.snapshots import PART_TIMEOUTS
+from bulletin.simulation.log.server import TICK_SECONDS
 from bulletin.simulation.network import Weather
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from bulletin.simulation.log.server import Server
 
 TIMEOUTS_TO_HEAL = 10
+TICKS_APART = 4
+TIMEOUTS_TO_HEAL_ALIKE = 60
+"""Where the patience of any two servers differs by fewer than :data:`TICKS_APART` ticks, votes are split more often than not."""
+
 TIMEOUTS_FOR_TABLES = 3 * PART_TIMEOUTS
 """More for who takes in tables: a question that was lost is put again after :data:`PART_TIMEOUTS`, and whom it is put to may
 have thrown its copy away, now and then several times in a row."""
@@ -176,7 +181,9 @@ class Demands:
         self._core = core
         self._all_count = all_count
         config = cluster.options.config
-        self._timeout = config.election_seconds_min + config.election_seconds_spread
+        self._timeout = config.patience_seconds_max
+        alike = config.election_seconds_spread < TICKS_APART * TICK_SECONDS
+        self._timeouts_to_heal = TIMEOUTS_TO_HEAL_ALIKE if alike else TIMEOUTS_TO_HEAL
 
     def leader(self) -> "Server | None":
         """The leader of the highest term among them, if there is one."""
@@ -200,7 +207,7 @@ class Demands:
         paused = max(server.paused_until for server in self._core)
         stragglers = max(self._cluster.network.latest_arrival, paused)
         begins = time.now if self._core == self._cluster.servers else max(time.now, paused)
-        limit = begins + TIMEOUTS_TO_HEAL * self._timeout
+        limit = begins + self._timeouts_to_heal * self._timeout
         self._until(self._settled, limit)
         leader = self.leader()
         assert leader is not None, "L1: no leader after the healing"
