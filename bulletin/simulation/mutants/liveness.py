@@ -81,7 +81,7 @@ MUTANTS: Final = (
         ),
         "L1",
         partial(check, "pre_vote_deadlock"),
-        Chance(COLLIDING, seeds=20, quick=True),
+        Chance(COLLIDING, seeds=300),
     ),
     Mutant(
         "L-f",
