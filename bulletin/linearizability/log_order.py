@@ -11,9 +11,10 @@ from typing import Final
 import attrs
 
 from bulletin.core.board.commands import Command, Kind, OperationId
+from bulletin.core.board.history import Page
 from bulletin.core.errors import Code, Refusal
 from bulletin.core.log.port import index_of
-from bulletin.core.wire.replies import ChannelCreated, LoggedIn, Posted, Result
+from bulletin.core.wire.replies import ChannelCreated, LoggedIn, Posted, PublishedPage, Result
 from bulletin.core.wire.requests import CreateChannel, History, Login, Publish, Query, ReadLevel, Send, Write
 from bulletin.linearizability import anomaly
 from bulletin.linearizability.anomaly import Anomaly, worst_first
@@ -48,7 +49,9 @@ class ReadCall:
     :param query: what was asked.
     :param invoked: when it was sent; when its answer came: ``returned``.
     :param answer: as the client took it.
-    :param position: of the last operation that the answer reflects; 0: none.
+    :param position: of the last operation that the answer reflects; 0: none.  An empty page may be of a place further on,
+        where its stream begins: whether there is such a stream is looked up in memory, before the page is read from tables
+        that may not have come as far.
     """
 
     query: Query
@@ -109,6 +112,7 @@ class _Replay:
     _made: dict[tuple[OperationId, Asked], tuple[int, Made]] = attrs.field(init=False, factory=dict)
     _called: set[tuple[OperationId, Asked]] = attrs.field(init=False, factory=set)
     _last: int = attrs.field(init=False, default=0)
+    _early: list[ReadCall] = attrs.field(init=False, factory=list)
 
     def apply(self, position: int, command: Command) -> None:
         if position <= self._last:
@@ -116,8 +120,21 @@ class _Replay:
         self._last = position
         made = self.model.apply(command)
         self._made.setdefault((command.operation, asked(command)), (position, made))
+        early, self._early = self._early, []
+        for call in early:
+            if self.model.missing(call.query) is None:
+                self._judge_read(attrs.evolve(call, position=position))
+            else:
+                self._early.append(call)
 
     def read(self, call: ReadCall) -> None:
+        """Compare a read's answer with the state that it reflects."""
+        if _shows_nothing(call.answer) and self.model.missing(call.query) is not None:
+            self._early.append(call)
+        else:
+            self._judge_read(call)
+
+    def _judge_read(self, call: ReadCall) -> None:
         what = f"a {type(call.query).__name__} read at {call.position}"
         missing = self.model.missing(call.query)
         if isinstance(call.answer, Refusal):
@@ -164,6 +181,8 @@ class _Replay:
         self._effects.append(Effect(f"{what} at {position}", call.invoked, returned, position, writes=True))
 
     def end(self) -> list[Anomaly]:
+        for call in self._early:
+            self._judge_read(call)
         for key, (position, _) in self._made.items():
             if key not in self._called:
                 what = f"id {key[0].id} is in the log at {position}, and nobody sent it"
@@ -172,6 +191,10 @@ class _Replay:
 
     def _note(self, kind: anomaly.Kind, what: str) -> None:
         self._found.append(Anomaly(kind, BOARD, what))
+
+
+def _shows_nothing(answer: Result | Refusal) -> bool:
+    return isinstance(answer, Page | PublishedPage) and not answer.posts and not answer.more
 
 
 def _from_the_log(refusal: Refusal) -> bool:

@@ -378,3 +378,30 @@ class AnomaliesTests(SynchronousTestCase):
     def test_a_log_that_goes_back(self):
         self.told.log[1], self.told.log[2] = self.told.log[2], self.told.log[1]
         self.assertIn("nonmonotonic", self.told.kinds())
+
+
+class EmptyPageTests(SynchronousTestCase):
+    """A stream is known from memory, its page is read from tables that may not have come as far."""
+
+    def read(self, answer, invoked, returned, *, begins=True):
+        """What is found where a page is given at a place before its channel's."""
+        told = Told()
+        told.write("a", CreateChannel("", "y"), 0, 1)
+        query = History(LINEARIZABLE, PageQuery(StreamKind.CHANNEL, "x", None, 0, None, 500))
+        told.reads.append(ReadCall(query, invoked, returned, answer, told.position))
+        if begins:
+            told.write("b", CreateChannel("", "x"), 5, 6)
+            told.write("c", Publish("ana", "x", "t"), 7, 8)
+        return told.kinds()
+
+    def test_it_is_where_its_stream_begins(self):
+        self.assertEqual(self.read(Page((), more=False), 5.5, 9), [])
+
+    def test_it_has_its_time_there(self):
+        """Not before the channel was asked for, and not after a post to it was acknowledged."""
+        self.assertEqual(self.read(Page((), more=False), 2, 3), ["future read"])
+        self.assertEqual(self.read(Page((), more=False), 9, 10), ["stale read"])
+
+    def test_nothing_else_is_put_off(self):
+        self.assertEqual(self.read(Page((), more=True), 5.5, 9), ["wrong answer"])
+        self.assertEqual(self.read(Page((), more=False), 5.5, 9, begins=False), ["wrong answer"])
