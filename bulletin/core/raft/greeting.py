@@ -11,6 +11,10 @@ bits below the count.  And a server that is started often enough would pass the 
 itself remembered, by the server about itself and by the peer that could tell for certain, for good: the member has to
 be replaced by a new one.
 
+A peer that has itself lost what it remembered concludes nothing from what it heard: a greeting that the network held
+back would look like a start that has forgotten the term of the messages after it.  It hears of the present start anew, since
+who is greeted by a new start greets back.
+
 What is not noticed: a copy put back while every peer that heard more is away.  Such a server is one of the failures
 that a majority tolerates.
 """
@@ -44,6 +48,7 @@ class Greeter:
         self.incarnation = (starts << CHANCE_BITS) | state.rng.getrandbits(CHANCE_BITS)
         self._seen = dict(seen)
         self.quarantined = self._seen.get(state.member, 0) > self.incarnation
+        self._forgetful = state.trusted_from is not None
         self._terms_heard: dict[bytes, int] = {}
         self._due = state.now
         self._patience = state.config.heartbeat_seconds
@@ -69,15 +74,15 @@ class Greeter:
         if state.now < self._due or len(state.outbox.introduced) == len(state.peers):
             return
         for peer in state.peers:
-            self._greet(peer)
+            if peer not in state.outbox.introduced:
+                self._greet(peer)
         self._due = state.now + self._patience
         self._patience = min(2 * self._patience, _PATIENCE_SECONDS_MAX)
 
     def _greet(self, peer: bytes) -> None:
         state = self._state
-        if peer not in state.outbox.introduced:
-            last_index = max(state.log.synced, state.trusted_from or 0)  # a loss that is known is no rollback
-            state.outbox.send(peer, Greeting(state.term, self.incarnation, last_index))
+        last_index = max(state.log.synced, state.trusted_from or 0)  # a loss that is known is no rollback
+        state.outbox.send(peer, Greeting(state.term, self.incarnation, last_index))
 
     def judge(self, peer: bytes, greeting: Greeting, match: int | None) -> bool:
         """A peer has started.
@@ -92,7 +97,8 @@ class Greeter:
         if fresh:
             forgot_term = greeting.term < self._terms_heard.get(peer, 0)
             forgot_entries = match is not None and greeting.last_index < match
-            remembered = BANNED if forgot_term or forgot_entries else greeting.incarnation
+            forgot = (forgot_term or forgot_entries) and not self._forgetful
+            remembered = BANNED if forgot else greeting.incarnation
         elif started == known and greeting.incarnation != remembered:
             remembered = BANNED
         if remembered != self._seen.get(peer, 0):
@@ -101,9 +107,9 @@ class Greeter:
         reply = GreetingReply(state.term, greeting.incarnation, remembered)
         state.outbox.send(peer, reply, state.disk.remembered_sequence)
         if fresh:
-            self._greet(
-                peer
-            )  # it may not have been there before; at later greetings this would go to and fro
+            # It may not have been there before, or have lost what it knew of this start.  At later greetings this would
+            # go to and fro.
+            self._greet(peer)
         return fresh
 
     def answered(self, peer: bytes, reply: GreetingReply) -> None:

@@ -140,9 +140,14 @@ class Disk:
     def damaged(self) -> bool:
         """Whether it has lost what was acknowledged, and nobody has made up for it."""
         memory = self.memory
-        behind = memory.file is None or memory.file.commit > memory.record.commit
-        spoilt = behind or memory.damage is not None
+        spoilt = memory.file is None or self._behind or memory.damage is not None
         return self.tainted or spoilt or bool(memory.record.trusted_from)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether the database has lost what the hard-state file remembers."""
+        file = self.memory.file
+        return file is not None and file.commit > self.memory.record.commit
 
     def _earlier(self, rng: Random) -> tuple[MemoryTables, HardRecord] | None:
         """What it was some syncs ago, of the same server with data."""
@@ -169,6 +174,7 @@ class Disk:
         earlier = self._earlier(rng)
         if earlier is None:
             return False
+        self.forgetful |= self._behind  # the file alone knew of what the database had lost before
         if rng.random() < 0.7:
             self.forgetful = True
             self.memory.back_to(*earlier)
