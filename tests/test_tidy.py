@@ -7,6 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = sorted((ROOT / "bulletin").rglob("*.py"))
+TEXTS = [
+    *PACKAGE,
+    *sorted((ROOT / "tests").rglob("*.py")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "newsfragments").glob("*.md")),
+    *sorted(ROOT.glob("*.md")),
+]
 LINES_MAX = 500
 FOR_TESTS = {
     # The store's twin: shipped, so that it is held to the same interface.
@@ -42,6 +49,16 @@ class TidyTests(SynchronousTestCase):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 for word in ("TODO", "FIXME", "XXX", "NotImplementedError"):
                     self.assertNotIn(word, line, f"{path.relative_to(ROOT)}:{number}")
+
+    def test_no_conflict_of_a_merge_is_left(self):
+        marks = tuple(7 * mark + " " for mark in "<>|")
+        found = [
+            f"{path.relative_to(ROOT)}:{number}"
+            for path in TEXTS
+            for number, line in enumerate(path.read_text().splitlines(), 1)
+            if line.startswith(marks)
+        ]
+        self.assertEqual(found, [])
 
     def test_no_module_of_the_package_is_dead(self):
         """Every module is imported by another one, or is a command or its entry, or named by a unit of systemd's."""

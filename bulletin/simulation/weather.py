@@ -82,6 +82,6 @@ class BadWeather(Strikes, ABC, Generic[Name]):
         self._weather(delay_min=0.0, delay_max=self._rng.choice(self.slow_delays))
 
 
-def both_ways(some: Collection[Name], others: Collection[Name]) -> set[tuple[Name, Name]]:
+def both_ways(some: Collection[Name], others: Collection[Name]) -> list[tuple[Name, Name]]:
     """The links between these and those, in both directions."""
-    return {link for one in some for other in others for link in ((one, other), (other, one))}
+    return [link for one in some for other in others for link in ((one, other), (other, one))]

@@ -1,6 +1,7 @@
 """What every client of a campaign does: call, write down what it was told, and how long that took."""
 
 import threading
+from abc import ABC, abstractmethod
 from random import Random
 from time import monotonic
 from typing import Any
@@ -32,7 +33,7 @@ class Called:
         return self.reply if self.reply is not None and self.reply["status"] != "erro" else None
 
 
-class Client(threading.Thread):
+class Client(threading.Thread, ABC):
     """One client; an exception that ends it is written down."""
 
     def __init__(self, record: Record, caller: Caller, name: str) -> None:
@@ -50,11 +51,16 @@ class Client(threading.Thread):
             self.record.crashes.append(f"{self.name}: {error!r}")
             raise
 
+    @abstractmethod
     def once(self) -> None:
-        """One call."""
+        """One call, and a rest."""
 
     def call(self, what: str, operation: str, fields: dict[str, Any], patience: float) -> Called:
-        """Call, and note how long it took."""
+        """Call, and note how long it took.
+
+        :param what: names the call, for a person.
+        :param patience: seconds to wait for an answer.
+        """
         invoked = monotonic()
         reply = self.caller.call(operation, fields, patience)
         done = Called(what, invoked, monotonic(), reply)

@@ -33,7 +33,7 @@ class Load:
     """Clients on a board, from :meth:`start` to :meth:`finish`.
 
     :param writers: how many; their inboxes are followed and read as the channels are.
-    :param readers: of the history; every second one waits for each answer, whatever the others do.
+    :param readers: of the history; every second one sends again after a second, the others never do.
     :param registrars: of users and channels.
     :param followers: of publications, by the reader that ships; every second one comes and goes.
     :param resend_after: seconds after which every second client sends again what was not answered; None: nobody does.

@@ -58,7 +58,7 @@ class HistoryReader(Client):
             self.record.reads.append(Read(stream.name, done.invoked, done.returned, head, shown=shown))
 
     def older(self, stream: Stream) -> None:
-        """Posts of any time, as a server has them that is up to date, or one that may not be."""
+        """Posts of any time, read linearizably or as some server has them."""
         since = self.rng.randrange(1 + self._heads.get(stream.name, 0))
         level = self.rng.choice(("local", "linearizavel"))
         done = self._read(stream, {"limite": OLDER_POSTS, "desde": since, "leitura": level})
@@ -98,7 +98,7 @@ def wrong_in(stream: str, messages: list[Reply], ids: dict[tuple[str, int], str]
             yield f"a page has a text of {stream} {seq} ({id_}) that nobody wrote"
 
 
-def pages(caller: Caller, stream: Stream, patience: float = 10.0) -> Iterator[Reply]:
+def posts_of(caller: Caller, stream: Stream, patience: float = 10.0) -> Iterator[Reply]:
     """Every post of a stream, page by page, as the wire has them.
 
     :raises UnreadableError: a page could not be had.
@@ -116,7 +116,10 @@ def pages(caller: Caller, stream: Stream, patience: float = 10.0) -> Iterator[Re
 
 
 def whole_history(caller: Caller, streams: Iterable[Stream], patience: float = 10.0) -> list[Stored]:
-    """Every post of the streams."""
+    """Every post of the streams.
+
+    :raises UnreadableError: a page could not be had.
+    """
     return [
         Stored(
             stream.name,
@@ -127,7 +130,7 @@ def whole_history(caller: Caller, streams: Iterable[Stream], patience: float = 1
             text_digest(post["message"]),
         )
         for stream in streams
-        for post in pages(caller, stream, patience)
+        for post in posts_of(caller, stream, patience)
     ]
 
 

@@ -50,7 +50,7 @@ class Faults(BadWeather):
 
 class FaultTests(SynchronousTestCase):
     def test_both_ways(self) -> None:
-        self.assertEqual(both_ways("a", "bc"), {("a", "b"), ("b", "a"), ("a", "c"), ("c", "a")})
+        self.assertEqual(both_ways("a", "bc"), [("a", "b"), ("b", "a"), ("a", "c"), ("c", "a")])
 
     def test_each_kind_strikes_and_ends(self) -> None:
         """Something is wrong with the network after a strike, and nothing is when it has ended."""

@@ -22,11 +22,16 @@ class SlowCaller:
         return reply
 
 
+class Idle(Client):
+    def once(self):
+        """Calls by itself never."""
+
+
 class LateTests(SynchronousTestCase):
     def late(self, resend_after, *calls):
         clock, record = Clock(), Record()
         with mock.patch.object(client, "monotonic", clock.seconds):
-            one = Client(record, SlowCaller(clock, resend_after, *calls), "w0")
+            one = Idle(record, SlowCaller(clock, resend_after, *calls), "w0")
             for number, _ in enumerate(calls):
                 one.call(f"w0-{number}", "publicar mensagem", {}, 8.0)
         return record.late

@@ -165,7 +165,10 @@ class Election:
         self._ask_for_votes()
 
     def own_vote_stored(self) -> None:
-        """The disk has made progress: a candidate's own vote counts from when it is stored; nobody was asked before."""
+        """The disk has made progress: a candidate's own vote counts once it is stored.
+
+        Its candidacy lasts from then on, since nobody is asked before.
+        """
         state = self._state
         if state.role is Role.CANDIDATE and state.disk.hard_synced and state.member not in self._votes:
             self._votes[state.member] = True

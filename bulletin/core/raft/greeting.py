@@ -11,9 +11,9 @@ bits below the count.  And a server that is started often enough would pass the 
 itself remembered, by the server about itself and by the peer that could tell for certain, for good: the member has to
 be replaced by a new one.
 
-A peer that has itself lost what it remembered concludes nothing from what it heard: a greeting that the network held
-back would look like a start that has forgotten the term of the messages after it.  It hears of the present start anew, since
-who is greeted by a new start greets back.
+A peer that has itself lost what it remembered concludes nothing from what it hears, until its next start: a greeting that
+the network held back would look like a start that has forgotten the term of the messages after it.  Of the others' present
+starts it hears anew, since whoever is greeted by a new start greets back.
 
 What is not noticed: a copy put back while every peer that heard more is away.  Such a server is one of the failures
 that a majority tolerates.

@@ -9,11 +9,11 @@ covers all that was ever committed with its help.  When its own log is committed
 A commit index alone would not do: it may have been stated by a leader that others have left behind, in a term that
 this node was in, and has forgotten.
 
-*A lost vote* is made good by the same question.  The voters beside it of whom it helped to win share one with that
-majority, so the term that the majority confirms is not below any that was won with it before the question.  In the confirmed
-term itself nobody can get a second vote: this node has an entry of that term, and no candidate of it has.  What is left are
-votes on their way: a candidacy ends after an election timeout (:class:`bulletin.core.raft.election.Election`), so the question
-waits, from the start on, for two.
+*A lost vote* is made good by the same question.  Whoever won with this node's vote had other voters, and one of these is in
+that majority: so the term that it confirms is not below any that was won with this node's vote before the question.  In the
+confirmed term itself nobody can get a second vote: this node has an entry of that term, and no candidate of it has.  What is
+left are votes that are under way: a candidacy ends after an election timeout
+(:class:`bulletin.core.raft.election.Election`), so the question waits for two, counted from the start.
 """
 
 from typing import Final
@@ -23,7 +23,7 @@ from bulletin.core.raft.reads import Reads
 from bulletin.core.raft.state import State
 
 PATIENCES: Final = 2
-"""So many times the longest election timeout passes before the question: twice, since no two clocks go alike."""
+"""So many of the longest election timeouts pass before the question: one for the candidacy, and one since clocks differ."""
 
 
 class Trust:

@@ -205,7 +205,7 @@ class Disk:
     def forge(self, *, agreed: bool) -> bool:
         """The last entry of the log that has a post is another one, rightly chained and sealed, and so is what follows it.
 
-        The tables are as they were, with the true entry in them or not yet.
+        The tables are as they were, with the true entry in them or not yet.  False: there is nothing that could be forged.
 
         :param agreed: the hard state, in both places, has the hash of the forged log's end: no start can tell.
         """

@@ -16,7 +16,7 @@ from bulletin.simulation.board.network import Link
 from bulletin.simulation.board.options import SETTINGS
 from bulletin.simulation.board.process import Process
 from bulletin.simulation.board.server import SYNC_SECONDS_MAX, Server
-from bulletin.simulation.weather import BadWeather
+from bulletin.simulation.weather import BadWeather, both_ways
 
 if TYPE_CHECKING:
     from bulletin.simulation.board.world import World
@@ -76,7 +76,7 @@ class Faults(BadWeather[str]):
 
     def _cut(self) -> None:
         one, other = self._link()
-        self._cut_links({(one, other), (other, one)})
+        self._cut_links(both_ways([one], [other]))
 
     def _chain(self) -> None:
         """Each server reaches only the one before and the one after it."""

@@ -104,8 +104,10 @@ HARSH: Final[dict[int, tuple[Mode, tuple[tuple[str, float], ...]]]] = {
 }
 """By the rest of a seed: the mode, and the faults."""
 
-SIXTEEN: Final = 16
+FORGING_EVERY: Final = 16
 FORGING_REST: Final = 13
+"""Disks are forged in one of :data:`FORGING_EVERY` seeds: those with this rest."""
+
 FORGING: Final = (("forged_row", 0.4), ("kill", 0.8), ("pause", 0.8), ("slow_disk", 0.8), ("one_way", 0.8))
 """The faults of runs in which disks are forged: no others are spoilt, since only so few may be at a time."""
 
@@ -163,7 +165,7 @@ class Options:
         style = rng.choice(("mixed", "mixed", "wild"))
         if seed % EIGHT in FAIR:
             style = "fair"
-        elif seed % SIXTEEN == FORGING_REST:
+        elif seed % FORGING_EVERY == FORGING_REST:
             return cls.forging(rng)
         elif seed % EIGHT in HARSH:
             return cls.harsh(*HARSH[seed % EIGHT], rng)

@@ -67,7 +67,7 @@ class Reads:
         def read(query: PageQuery, done: Callable[[Page], None]) -> None:
             page(query, partial(self._page_came, written(), done))
 
-        store.page = read  # type: ignore[method-assign]  # and when it does
+        store.page = read  # type: ignore[method-assign]  # what ships does not tell
 
     def _page_came(self, index: int, done: Callable[[Page], None], page: Page) -> None:
         self._page_at = index
@@ -88,7 +88,7 @@ class Reads:
             if index is not None and not later:
                 self._ended[queries._ended[-1]] = index
 
-        queries._end = ended  # type: ignore[method-assign]  # and where it was then
+        queries._end = ended  # type: ignore[method-assign]  # what ships does not tell
 
     def watch_answers(self, answers: Answers) -> None:
         """Note the bytes of each answer."""
@@ -101,4 +101,4 @@ class Reads:
                 self._places.answered(written.body, index)
             return written
 
-        answers.reply = replied  # type: ignore[method-assign]  # and what is sent
+        answers.reply = replied  # type: ignore[method-assign]  # what ships does not tell

@@ -22,7 +22,7 @@ MUTANTS: Final = (
                 "self.greeted and not self.quarantined",
             ),
         ),
-        "S4|S5|S6|W1|W2|W3|fail-stop",
+        "S4|S5|S6|W1|W2|W3|L1|fail-stop",  # L1: one that leads has nobody to ask what covers its losses
         partial(check, "lost_tail"),
         Chance(board_tier({"lost_tail": 0.5, "power": 0.5})),
     ),

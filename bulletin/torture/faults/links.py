@@ -1,8 +1,8 @@
 """Links that are cut, in one direction or both, and links that are slow."""
 
-from collections.abc import Sequence
 from random import Random
 
+from bulletin.simulation.weather import both_ways
 from bulletin.torture.board import RoleProcess
 from bulletin.torture.faults.fault import Conditions, Fault, Scene
 from bulletin.torture.lag import Quality
@@ -10,11 +10,6 @@ from bulletin.torture.network import Network, Slow
 
 Link = tuple[str, str]
 """Sender and receiver, by the names of their roles."""
-
-
-def both_ways(some: Sequence[str], others: Sequence[str]) -> list[Link]:
-    """All links between some and others."""
-    return [link for one in some for other in others for link in ((one, other), (other, one))]
 
 
 class _Links(Fault):
@@ -136,9 +131,8 @@ class SlowLinks(_Links):
     """A server whose links are slow, lose packets, and let them overtake each other."""
 
     kind = "slow"
-    excuses = delays = (
-        True  # whoever is slow is not dead: the board waits for a leader like that, for longer than some clients
-    )
+    # Whoever is slow is not dead: the board waits for a leader like that, for longer than some clients.
+    excuses = delays = True
     seconds = (3.0, 12.0)
 
     def __init__(self, scene: Scene, rng: Random, claims: tuple[RoleProcess, ...]) -> None:
