@@ -68,35 +68,26 @@ class Load:
             for name in names
         )
         self.clients: list[Client] = [
-            Writer(
-                self.record,
-                self._caller(resend_after if number % 2 == 0 else None),
-                f"w{number}",
-                users=users,
-                channels=CHANNELS,
-                patience=patience,
-                rate=rate,
-            )
-            for number in range(writers)
-        ]
-        self.clients += [
-            HistoryReader(
-                self.record,
-                self._caller(1.0 if number % 2 == 0 else None),
-                f"r{number}",
-                self.streams,
-                patience,
-            )
-            for number in range(readers)
-        ]
-        self.clients += [
-            Registrar(
-                self.record,
-                self._caller(resend_after if number % 2 == 0 else None),
-                f"n{number}",
-                patience=patience,
-            )
-            for number in range(registrars)
+            *(
+                Writer(
+                    self.record,
+                    self._caller(number, resend_after),
+                    f"w{number}",
+                    users=users,
+                    channels=CHANNELS,
+                    patience=patience,
+                    rate=rate,
+                )
+                for number in range(writers)
+            ),
+            *(
+                HistoryReader(self.record, self._caller(number, 1.0), f"r{number}", self.streams, patience)
+                for number in range(readers)
+            ),
+            *(
+                Registrar(self.record, self._caller(number, resend_after), f"n{number}", patience=patience)
+                for number in range(registrars)
+            ),
         ]
         self.followers = [
             Follower(
@@ -118,8 +109,10 @@ class Load:
         made = registrar.registration(name, invoked, monotonic(), reply)
         self.record.names[words.kind].registrations.append(made)
 
-    def _caller(self, resend_after: float | None) -> Caller:
-        return Caller(self.context, self.board.broker_endpoint, resend_after)
+    def _caller(self, number: int, resend_after: float | None) -> Caller:
+        """Every second one sends again."""
+        again = resend_after if number % 2 == 0 else None
+        return Caller(self.context, self.board.broker_endpoint, again)
 
     def start(self) -> None:
         """Begin."""

@@ -45,7 +45,7 @@ def _key(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
-class Reads:
+class ReadWatch:
     """Follows the reads of one start of a server from its state to their answers.
 
     :param places: where it is noted.

@@ -20,7 +20,7 @@ from bulletin.core.wire.reference import Addressed
 from bulletin.simulation.board.disk import Disk
 from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.network import Letter
-from bulletin.simulation.board.places import Reads
+from bulletin.simulation.board.places import ReadWatch
 from bulletin.simulation.board.process import Process
 from bulletin.simulation.memory_store import MemoryStore
 
@@ -59,7 +59,7 @@ class Server(Process):
         """Whether a write or a sync has failed in this start, or the disk was full before there was anything on it."""
         self.executor: Executor
         self.store: Store
-        self._reads = Reads(world.places)
+        self._reads = ReadWatch(world.places)
         self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self._reached: dict[bytes, str] = {}
         self._joined: Member | None = None
@@ -138,7 +138,7 @@ class Server(Process):
         self.stopped = None
         self.leaving = self.disk_failed = False
         self._disk_free_at = world.time.now
-        self._reads = Reads(world.places)
+        self._reads = ReadWatch(world.places)
         self.store = self.make_store(
             partial(self._from_disk, self.epoch), partial(self._disk_failed, self.epoch)
         )

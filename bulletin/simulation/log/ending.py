@@ -27,8 +27,8 @@ TIMEOUTS_TO_HEAL_ALIKE = 60
 """Where the patience of any two servers differs by fewer than :data:`TICKS_APART` ticks, votes are split more often than not."""
 
 TIMEOUTS_FOR_TABLES = 3 * PART_TIMEOUTS
-"""More for who takes in tables: a question that was lost is put again after :data:`PART_TIMEOUTS`, and whom it is put to may
-have thrown its copy away, now and then several times in a row."""
+"""So many more for a server that takes in tables: it asks again for a lost part after :data:`PART_TIMEOUTS`, and the server
+that it asks may have thrown its copy away, now and then several times in a row."""
 
 TIMEOUTS_OF_CALM = 5
 TIMEOUTS_OF_CALM_AMID_RUINS = 20
