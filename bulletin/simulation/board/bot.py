@@ -48,8 +48,12 @@ class BotClient(Client):
 
     @property
     def quiet(self) -> bool:
-        """See :class:`Client`."""
+        """Whether all that it wrote is settled, and read: that takes calls one after another, each with its own time."""
         return not self.running or self.bot.idle
+
+    def told(self, before: float) -> bool:
+        """See :class:`Client`; it goes on asking until it is quiet."""
+        return not self.running or all(call.invoked > before for call in self.unsettled.values())
 
     def hush(self) -> None:
         """See :class:`Client`."""

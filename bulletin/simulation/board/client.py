@@ -138,6 +138,10 @@ class Client(Process):
         """Whether it waits for nothing."""
         return not self.unsettled
 
+    def told(self, before: float) -> bool:  # noqa: ARG002 - a bot asks on, and has use for it
+        """Whether it was told something of all that it asked by that moment of the run; hushed, it asks nothing new."""
+        return self.quiet
+
     def hush(self) -> None:
         """It is to begin with nothing new."""
         self.idle = True

@@ -1,7 +1,7 @@
 """After the faults: all that can be mended is, or a minority stays broken for good; then the board has to work.
 
 L1: a leader within ten election timeouts, a probe is answered, all come to agree.  L2: then nothing changes.  L4: nobody
-waits for an answer beyond its time.  At last everything is read, and the clients' notes are held against it.
+waits for an answer beyond its time, and bots settle what they wrote.  At last everything is read, and the clients' notes are held against it.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
+from bulletin.core.bot.outbox import BACK_OFF_MAX
 from bulletin.core.client.caller import Outcome
 from bulletin.core.client.streams import Stream
 from bulletin.core.limits import OPERATIONS_REMEMBERED, PAGE_POSTS_MAX
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bulletin.simulation.board.world import World
 
 CLOCK_SLOW: Final = 1.2
-"""So many times as long a server may wait as it says, by a clock that runs slow."""
+"""So many times as long a process may wait as it says, by a clock that runs slow."""
 
 FORMING_SECONDS: Final = 30.0
 """Within these a new board is ready, where nothing is in its way."""
@@ -41,6 +42,10 @@ ANSWER_SECONDS: Final = 12.0
 AGREE_SECONDS: Final = 20.0
 READERS_SECONDS: Final = 30.0
 """Within these a reader has read to the end: it looks after ten seconds of silence."""
+
+CALLS_TO_SETTLE: Final = 4
+"""So many calls, one after another, a bot may need for a post: the one under way, the post again, a page of the history
+where its id has expired by then, and one more, as each may be in the hands of a server that is broken for good."""
 
 ENTRIES_A_TRANSFER: Final = 1000
 """More are not committed while tables are taken over."""
@@ -220,16 +225,25 @@ class Healing:
             raise Violation("L1", f"a probe came to {outcome}")
 
     def _quieten(self) -> None:
-        """L4: whoever asked is told something."""
+        """L4: whoever asked is told something; and where the board works, what bots wrote is settled by asking again."""
         world = self._world
         for client in world.loaders:
             client.hush()
-        seconds = world.options.timeout * 1.2 + 0.5
-
-        def all_told() -> bool:
-            return all(client.quiet for client in world.loaders)
-
-        self._wait(all_told, seconds, "L4", "a call has come to nothing")
+        began = world.time.now
+        seconds = world.options.timeout * CLOCK_SLOW + 0.5
+        self._wait(
+            lambda: all(client.told(began) for client in world.loaders),
+            seconds,
+            "L4",
+            "a call has come to nothing",
+        )
+        if world.options.timely:
+            self._wait(
+                lambda: all(client.quiet for client in world.loaders),
+                CALLS_TO_SETTLE * (seconds + BACK_OFF_MAX),
+                "L4",
+                "a bot has not settled what it wrote",
+            )
 
     def _ask(self, request: Write | Query) -> Outcome:
         """Have the auditor ask, again and again if need be."""
