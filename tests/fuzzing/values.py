@@ -93,7 +93,7 @@ def raft_messages(
     """
     return st.one_of(
         st.builds(raft.RequestVote, terms, places, terms, FLAGS, FLAGS),
-        st.builds(raft.VoteReply, terms, FLAGS, FLAGS),
+        st.builds(raft.VoteReply, terms, FLAGS, FLAGS, places, terms),
         _appends(terms, places, rounds, entries),
         st.builds(raft.AppendReply, terms, places, FLAGS, places, places, terms, rounds),
         st.builds(raft.TimeoutNow, terms),

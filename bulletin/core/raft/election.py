@@ -248,7 +248,7 @@ class Election:
             if state.disk.hard_state.vote is None:
                 state.disk.change(state.term, candidate)
             self._wait_anew()
-        state.outbox.send(candidate, VoteReply(state.term, granted))
+        state.outbox.send(candidate, _reply(state.term, request, granted=granted))
 
     def _pre_requested(self, candidate: bytes, request: RequestVote) -> None:
         """A grant carries the term asked for, a refusal the own one, so that who lags learns of it.
@@ -260,16 +260,20 @@ class Election:
         up_to_date = state.log.up_to_date(request.last_index, request.last_term)
         granted = request.term > state.term and not sticky and up_to_date and self._greeter.counts
         if granted:
-            state.outbox.send_at_once(candidate, VoteReply(request.term, granted=True, pre=True))
+            state.outbox.send_at_once(candidate, _reply(request.term, request, granted=True))
             return
         if sticky:
             self._counters.count("pre_vote_refused_by_stickiness")
         elif not up_to_date:
             self._counters.count("pre_vote_refused_by_log")
-        state.outbox.send(candidate, VoteReply(state.term, granted=False, pre=True))
+        state.outbox.send(candidate, _reply(state.term, request, granted=False))
 
     def voted(self, voter: bytes, reply: VoteReply) -> None:
-        """An answer to a request for a vote.  Counted once for each voter, in the term and stage it was given for."""
+        """An answer to a request for a vote.
+
+        Counted once for each voter, in the term and stage it was given for, and for the log that this node has: it may have
+        campaigned in this term before, with entries that its disk has lost since.
+        """
         state = self._state
         if reply.term > state.term and not (reply.pre and reply.granted):
             self.step_down(reply.term, None)
@@ -279,6 +283,8 @@ class Election:
             counts = state.role is Role.PRE_CANDIDATE and reply.term == expected
         else:
             counts = state.role is Role.CANDIDATE and reply.term == state.term
+        log = state.log
+        counts = counts and (reply.last_index, reply.last_term) == (log.last_index, log.last_term)
         if counts and self._votes.get(voter) is not True:
             self._votes[voter] = reply.granted
             self._decide()
@@ -296,3 +302,7 @@ class Election:
         ):
             self._counters.count("transfers_taken")
             self._campaign(by_transfer=True)
+
+
+def _reply(term: int, request: RequestVote, *, granted: bool) -> VoteReply:
+    return VoteReply(term, granted, request.pre, request.last_index, request.last_term)

@@ -11,9 +11,9 @@ bits below the count.  And a server that is started often enough would pass the 
 itself remembered, by the server about itself and by the peer that could tell for certain, for good: the member has to
 be replaced by a new one.
 
-A peer that has itself lost what it remembered concludes nothing from what it hears, until its next start: a greeting that
-the network held back would look like a start that has forgotten the term of the messages after it.  Of the others' present
-starts it hears anew, since whoever is greeted by a new start greets back.
+A peer that has itself lost what it remembered may have let in messages by an answer that it has forgotten; then a greeting
+that the network held back would look like a start that has forgotten the term of these messages.  So whoever is greeted by a
+new start greets back, until that is answered, and nothing is concluded from what was heard before a first greeting.
 
 What is not noticed: a copy put back while every peer that heard more is away.  Such a server is one of the failures
 that a majority tolerates.
@@ -48,7 +48,10 @@ class Greeter:
         self.incarnation = (starts << CHANCE_BITS) | state.rng.getrandbits(CHANCE_BITS)
         self._seen = dict(seen)
         self.quarantined = self._seen.get(state.member, 0) > self.incarnation
-        self._forgetful = state.trusted_from is not None
+        self._judged: set[bytes] = set()
+        """Peers of whom a greeting has come in this start."""
+        self._unanswered = set(state.peers)
+        """Peers who have not answered this start's greeting, or have begun anew since they did."""
         self._terms_heard: dict[bytes, int] = {}
         self._due = state.now
         self._patience = state.config.heartbeat_seconds
@@ -71,10 +74,10 @@ class Greeter:
     def tick(self) -> None:
         """Greet again whoever has not answered; less and less often."""
         state = self._state
-        if state.now < self._due or len(state.outbox.introduced) == len(state.peers):
+        if state.now < self._due or not self._unanswered:
             return
         for peer in state.peers:
-            if peer not in state.outbox.introduced:
+            if peer in self._unanswered:
                 self._greet(peer)
         self._due = state.now + self._patience
         self._patience = min(2 * self._patience, _PATIENCE_SECONDS_MAX)
@@ -97,7 +100,7 @@ class Greeter:
         if fresh:
             forgot_term = greeting.term < self._terms_heard.get(peer, 0)
             forgot_entries = match is not None and greeting.last_index < match
-            forgot = (forgot_term or forgot_entries) and not self._forgetful
+            forgot = (forgot_term or forgot_entries) and peer in self._judged
             remembered = BANNED if forgot else greeting.incarnation
         elif started == known and greeting.incarnation != remembered:
             remembered = BANNED
@@ -106,7 +109,9 @@ class Greeter:
             state.disk.remember(peer, remembered)
         reply = GreetingReply(state.term, greeting.incarnation, remembered)
         state.outbox.send(peer, reply, state.disk.remembered_sequence)
+        self._judged.add(peer)
         if fresh:
+            self._unanswered.add(peer)
             # It may not have been there before, or have lost what it knew of this start.  At later greetings this would
             # go to and fro.
             self._greet(peer)
@@ -120,3 +125,4 @@ class Greeter:
             self.quarantined = True
             self._state.disk.remember(self._state.member, BANNED)
         self._state.outbox.introduced.add(peer)
+        self._unanswered.discard(peer)

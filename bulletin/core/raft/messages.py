@@ -31,11 +31,15 @@ class VoteReply:
     :param term: of a granted pre-vote the future term that was asked for; else the voter's own term.
     :param granted: whether the vote was given.
     :param pre: whether a pre-vote was asked for.
+    :param last_index: of the log that it was asked for, as the request had it, and
+    :param last_term: the term there.
     """
 
     term: int
     granted: bool
     pre: bool = False
+    last_index: int = 0
+    last_term: int = 0
 
 
 @attrs.frozen

@@ -14,6 +14,9 @@ that majority: so the term that it confirms is not below any that was won with t
 confirmed term itself nobody can get a second vote: this node has an entry of that term, and no candidate of it has.  What is
 left are votes that are under way: a candidacy ends after an election timeout
 (:class:`bulletin.core.raft.election.Election`), so the question waits for two, counted from the start.
+
+*Votes that it asked for* itself, in a candidacy that it has forgotten, name the log that they were given to (3.6.1), and
+count for that one alone.
 """
 
 from typing import Final

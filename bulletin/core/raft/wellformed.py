@@ -15,6 +15,7 @@ from bulletin.core.raft.messages import (
     SnapshotAsk,
     SnapshotOffer,
     SnapshotPart,
+    VoteReply,
 )
 
 INDEX_MAX: Final = 2**47 - 1
@@ -32,8 +33,8 @@ def well_formed(message: Message) -> bool:
     if not 0 <= message.term <= TERM_MAX:
         return False
     match message:
-        case RequestVote():
-            return message.term > 0 and 0 <= message.last_term < message.term and _indexes(message.last_index)
+        case RequestVote() | VoteReply():
+            return _vote(message)
         case Append():
             return _append(message)
         case AppendReply():
@@ -54,6 +55,14 @@ def well_formed(message: Message) -> bool:
             return _snapshot(message)
         case _:
             return True
+
+
+def _vote(message: RequestVote | VoteReply) -> bool:
+    if not _indexes(message.last_index):
+        return False
+    if isinstance(message, VoteReply):
+        return 0 <= message.last_term <= TERM_MAX
+    return message.term > 0 and 0 <= message.last_term < message.term
 
 
 def _snapshot(message: SnapshotOffer | SnapshotAsk | SnapshotPart) -> bool:

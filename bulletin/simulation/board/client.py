@@ -162,8 +162,9 @@ class Client(Process):
         return call
 
     def _ask_again(self, call: Call) -> None:
+        """A read gets an id of its own: under the old one it might be given an answer from before it was asked again."""
         if call.id not in self.unsettled:
-            self.ask(call.request, call.id)
+            self.ask(call.request, call.id if isinstance(call.request, Write) else None)
 
     def _finished(self, call: Call, then: Callable[[Finished], object] | None, finished: Finished) -> None:
         call.returned = self.world.time.now

@@ -17,8 +17,8 @@ MUTANTS: Final = (
             Patch(
                 Election,
                 "requested",
-                "state.outbox.send(candidate, VoteReply",
-                "state.outbox.send_at_once(candidate, VoteReply",
+                "state.outbox.send(candidate, _reply",
+                "state.outbox.send_at_once(candidate, _reply",
             ),
         ),
         "S11",

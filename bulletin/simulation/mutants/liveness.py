@@ -75,8 +75,8 @@ MUTANTS: Final = (
             Patch(
                 Election,
                 "_pre_requested",
-                "VoteReply(state.term, granted=False, pre=True)",
-                "VoteReply(min(state.term, request.term - 1), granted=False, pre=True)",
+                "_reply(state.term, request, granted=False)",
+                "_reply(min(state.term, request.term - 1), request, granted=False)",
             ),
         ),
         "L1",

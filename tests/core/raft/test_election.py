@@ -5,7 +5,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.raft.config import Config
-from bulletin.core.raft.messages import TimeoutNow
+from bulletin.core.raft.messages import TimeoutNow, VoteReply
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ready import Role
 from tests.core.raft.making import IDS, Group, at, restored_of
@@ -97,6 +97,35 @@ class TransferTests(SynchronousTestCase):
         leader.transfer(group.instant)
         group.settle()
         self.assertTrue(group.machines[members[-1]].leads)
+
+
+class LostCandidacyTests(SynchronousTestCase):
+    def test_votes_for_a_log_that_is_lost(self) -> None:
+        """A disk that lost its end may campaign in a term again: votes that its longer log was given do not count."""
+        node = Node(Config(), IDS[0], restored_of(1, 2, 2), Random(0), at(0))
+        node._election._campaign(by_transfer=False)
+        persist = node.ready().persist
+        assert persist is not None
+        node.persisted(persist.sequence, at(0))
+        self.assertEqual((node.status().role, node.status().term), (Role.CANDIDATE, 3))
+        node.receive(IDS[1], VoteReply(3, granted=True, last_index=5, last_term=2), at(0.1))
+        self.assertIs(node.status().role, Role.CANDIDATE)
+        node.receive(IDS[1], VoteReply(3, granted=True, last_index=3, last_term=2), at(0.1))
+        self.assertIs(node.status().role, Role.LEADER)
+
+    def test_an_answer_says_for_which_log_it_is(self) -> None:
+        group = Group()
+        leader = group.elect()
+        group.sent.clear()
+        log = leader._state.log
+        group.advance(0.6)
+        leader.retire(group.instant)
+        group.advance(3.0)
+        replies = [message for _, _, message in group.sent if isinstance(message, VoteReply)]
+        self.assertTrue(replies)
+        self.assertEqual(
+            {(reply.last_index, reply.last_term) for reply in replies}, {(log.last_index, log.last_term)}
+        )
 
 
 class CalmTests(SynchronousTestCase):

@@ -163,7 +163,7 @@ ENTRIES = st.one_of(
 )
 MESSAGES = st.one_of(
     st.builds(RequestVote, NUMBERS, NUMBERS, NUMBERS, st.booleans(), st.booleans()),
-    st.builds(VoteReply, NUMBERS, st.booleans(), st.booleans()),
+    st.builds(VoteReply, NUMBERS, st.booleans(), st.booleans(), NUMBERS, NUMBERS),
     st.builds(
         Append, NUMBERS, NUMBERS, NUMBERS, HASHES, st.lists(ENTRIES, max_size=3).map(tuple), NUMBERS, NUMBERS
     ),

@@ -38,7 +38,7 @@ def entries(*bodies: bytes, first: int = 5, term: int = 3) -> tuple[Entry, ...]:
 
 ONE_OF_EACH: tuple[m.Message, ...] = (
     m.RequestVote(7, 12, 6, pre=True, transfer=False),
-    m.VoteReply(7, granted=True, pre=True),
+    m.VoteReply(7, granted=True, pre=True, last_index=8, last_term=6),
     m.Append(7, 4, 3, b"h" * 32, entries(b"one", b"two"), 4, 99),
     m.Append(7, 0, 0, NO_HASH, (), 0, 0),
     m.AppendReply(7, 4, True, 6, 0, 0, 99),
