@@ -157,11 +157,15 @@ class Disk:
         return past[0]
 
     def lose_tail(self, rng: Random) -> bool:
-        """The database loses its latest syncs; the hard-state file beside it remembers that there was more."""
+        """The database loses its latest syncs; the hard-state file beside it remembers that there was more.
+
+        Where that file has lost its newest slot before, nothing remembers it.
+        """
         earlier = self._earlier(rng)
         if earlier is None:
             return False
         file = self.memory.file
+        self.forgetful |= file is None or file.commit < self.memory.record.commit
         self.memory.back_to(*earlier)
         self.memory.file = file
         return True
@@ -247,7 +251,9 @@ class Disk:
         return self._become(SimulatedDisk(rng.randbytes(16), self._window))
 
     def copy_of(self, other: "Disk") -> bool:
-        """The directory is a copy of another server's."""
+        """The directory is a copy of another server's, which has data: else nothing in it says whose it is."""
+        if not other.memory.record.cluster:
+            return False
         twin = SimulatedDisk(other.memory.record.member, self._window)
         twin.back_to(other.memory.synced.copy(), other.memory.record)
         twin.file = other.memory.file
