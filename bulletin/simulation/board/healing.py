@@ -13,6 +13,7 @@ from bulletin.core.board.outcome import StreamKind
 from bulletin.core.bot.outbox import BACK_OFF_MAX
 from bulletin.core.client.caller import Outcome
 from bulletin.core.client.streams import Stream
+from bulletin.core.errors import Code, Refusal
 from bulletin.core.limits import OPERATIONS_REMEMBERED, PAGE_POSTS_MAX
 from bulletin.core.server.room import LOOK_SECONDS
 from bulletin.core.wire.publications import Published
@@ -221,6 +222,9 @@ class Healing:
 
     def _probe(self) -> None:
         outcome = self._ask(Login(PROBE))
+        if isinstance(outcome, Refusal) and outcome.code is Code.OVERLOADED:
+            self._quieten()  # where little may be under way, a load may keep everybody else out
+            outcome = self._ask(Login(PROBE))
         if not isinstance(outcome, LoggedIn):
             raise Violation("L1", f"a probe came to {outcome}")
 
