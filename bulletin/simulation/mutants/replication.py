@@ -18,7 +18,14 @@ MUTANTS: Final = (
         (Patch(Replication, "count", " or log.term_at(reached) != state.term", ""),),
         "W3|S4",
         partial(check, "figure_8"),
-        Chance(wild({"isolate": 0.3, "crash": 0.3, "split": 0.3}, servers=(3, 5), config=NARROW), seeds=300),
+        Chance(
+            wild(
+                {"isolate": 0.15, "crash": 0.15, "split": 0.15, "transfer": 0.2},
+                servers=(3, 5),
+                seconds=6.0,
+                config=NARROW,
+            )
+        ),
     ),
     Mutant(
         "7",
