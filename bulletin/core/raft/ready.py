@@ -152,9 +152,9 @@ class Restored:
     :param terms: (first index, term) for each run of entries of the same term, ascending, from the anchor (or index 1) on.
     :param applied: the index that the tables have reached (committed; in the log, or at its anchor).
     :param incarnations: the highest incarnation seen of each member, as ``Persist.incarnations`` had them.
-    :param trusted_from: None where the disk holds all that it acknowledged.  Else entries were lost, and the committed
-        log must reach at least this index before this node may vote, campaign, or acknowledge.  How far beyond, the
-        node finds out; ``Persist.trusted`` says when.
+    :param trusted_from: None where the disk holds all that it acknowledged.  Else entries were lost, up to this index as far
+        as is known, and this node may not vote, campaign, or acknowledge before it has made up for them.  What that takes it
+        finds out; ``Persist.trusted`` says when.
     :param anchor: where the log begins.
     :param log_size: about how many bytes the log has, as the latest ``Persist`` said.
     """

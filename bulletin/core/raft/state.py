@@ -25,8 +25,8 @@ class State:
     :param applied: the tables have reached this index.
     :param unapplied_bytes: bodies above ``applied`` and up to ``commit``.
     :param delivered: entries up to here were handed out to be applied.
-    :param trusted_from: None, or: entries were lost, and the node counts for nothing before its commit index has
-        reached this, and more (:mod:`bulletin.core.raft.trust`).
+    :param trusted_from: None, or: entries were lost, this one perhaps among them, and the node counts for nothing before
+        it has all that it may have helped to commit (:mod:`bulletin.core.raft.trust`).
     """
 
     config: Config

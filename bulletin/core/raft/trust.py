@@ -4,7 +4,8 @@ What was lost may be unknown, its extent and its term, so no index on the own di
 others can: any majority that ever committed with this member's help shares a server with any majority without it.
 So this node asks the leader a ReadIndex question, after the loss.  Its own answers to heartbeats say nothing while it
 is not trusted, hence a *majority without it* confirms that the leader still leads, and the index that comes back
-covers all that was ever committed with its help.  When its own log is committed that far, it lacks nothing.
+covers all that was ever committed with its help.  When its own log is committed that far, it lacks nothing: what it had
+beyond that was acknowledged to leaders who do not count it any more, since they have heard of this start.
 
 A commit index alone would not do: it may have been stated by a leader that others have left behind, in a term that
 this node was in, and has forgotten.
@@ -53,7 +54,7 @@ class Trust:
     def consider(self) -> None:
         """Something was heard: it may have been what was missing."""
         state, covers = self._state, self._reads.covers
-        if state.trusted_from is None or covers is None or state.commit < max(covers, state.trusted_from):
+        if state.trusted_from is None or covers is None or state.commit < covers:
             return
         state.trusted_from = None
         state.disk.trust()

@@ -48,7 +48,7 @@ MUTANTS: Final = (
             Patch(
                 Trust,
                 "consider",
-                "covers is None or state.commit < max(covers, state.trusted_from)",
+                "covers is None or state.commit < covers",
                 "state.commit < state.trusted_from",
             ),
         ),
