@@ -72,7 +72,10 @@ class Healing:
     def form(self) -> None:
         """Wait until a new board works; its users are at it meanwhile."""
         self.core = self._world.servers
-        self._wait(self._formed, FORMING_SECONDS, "L1", "the board does not form")
+        if self._world.options.timely:
+            self._wait(self._formed, FORMING_SECONDS, "L1", "the board does not form")
+        else:
+            self._await(self._formed, FORMING_SECONDS)
 
     def run(self) -> None:
         """Heal, and look."""
@@ -169,13 +172,19 @@ class Healing:
     # What has to come about
 
     def _wait(self, condition: Callable[[], bool], seconds: float, name: str, sentence: str) -> None:
+        if not self._await(condition, seconds):
+            said = {server.name: server.impediment() or server.role_name for server in self.core}
+            raise Violation(name, f"{sentence} within {seconds:.1f} s: {said}")
+
+    def _await(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Let time pass until something has come about; whether it has in this time."""
         time = self._world.time
         limit = time.now + seconds
         while not condition():
             if time.now >= limit:
-                said = {server.name: server.impediment() or server.role_name for server in self.core}
-                raise Violation(name, f"{sentence} within {seconds:.1f} s: {said}")
+                return False
             time.run_until(time.now + 0.05)
+        return True
 
     def _leader(self) -> "Server | None":
         """The leader that all others of the core follow."""
