@@ -66,6 +66,8 @@ class Client(Process):
         self.unsettled: dict[str, Call] = {}
         """What it waits for, by id."""
         self.settled: list[Call] = []
+        self._user_of: dict[str, str] = {}
+        """For whom it has used which of the ids that it shares."""
         self.cursors: dict[Stream, int] = {}
         self.following: dict[Stream, Following] = {}
         self.idle = False
@@ -225,8 +227,10 @@ class Client(Process):
         if self.idle:
             return
         request, id_ = self._draw()
-        if id_ in self.unsettled:
-            id_ = None
+        if id_ in self.unsettled or (
+            id_ is not None and self._user_of.setdefault(id_, user_of(request)) != user_of(request)
+        ):
+            id_ = None  # a late answer to the other's would be taken for this one's
         self.ask(request, id_, lambda _finished: self._next())
 
     def _draw(self) -> tuple[Write | Query, str | None]:
