@@ -22,7 +22,8 @@ class HardRecord:
     :param last_index: the log's last index; 0 while it is empty.
     :param last_hash: the chain hash there, 32 bytes.
     :param log_size: about how many bytes the log has.
-    :param trusted_from: 0, or: data was lost, up to this index as far as is known, and this server does not count yet (see :attr:`bulletin.core.raft.ready.Restored.trusted_from`).  Kept until
+    :param trusted_from: 0, or: data was lost, up to this index as far as is known, and this server does not count yet
+        (see :attr:`bulletin.core.raft.ready.Restored.trusted_from`).  Kept until
         :attr:`bulletin.core.raft.ready.Persist.trusted` says that all is made good.
     """
 

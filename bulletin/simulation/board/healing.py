@@ -1,7 +1,8 @@
 """After the faults: all that can be mended is, or a minority stays broken for good; then the board has to work.
 
 L1: a leader within ten election timeouts, a probe is answered, all come to agree.  L2: then nothing changes.  L4: nobody
-waits for an answer beyond its time, and bots settle what they wrote.  At last everything is read, and the clients' notes are held against it.
+waits for an answer beyond its time, and bots settle what they wrote.  At last everything is read, and the clients' notes
+are held against it.
 """
 
 from collections.abc import Callable
