@@ -49,9 +49,9 @@ class ReadCall:
     :param query: what was asked.
     :param invoked: when it was sent; when its answer came: ``returned``.
     :param answer: as the client took it.
-    :param position: of the last operation that the answer reflects; 0: none.  An empty page may be of a place further on,
-        where its stream begins: whether there is such a stream is looked up in memory, before the page is read from tables
-        that may not have come as far.
+    :param position: of the last operation that the answer reflects; 0: none.  An empty local page may be of a place
+        where its stream is still to begin: whether there is such a stream is looked up in memory, before the page is read
+        from tables that may not have come as far, and a local read waits for nothing.
     """
 
     query: Query
@@ -123,13 +123,15 @@ class _Replay:
         early, self._early = self._early, []
         for call in early:
             if self.model.missing(call.query) is None:
-                self._judge_read(attrs.evolve(call, position=position))
+                what = f"an empty History read at {call.position}"
+                self._effects.append(Effect(what, call.invoked, call.returned, position))
             else:
                 self._early.append(call)
 
     def read(self, call: ReadCall) -> None:
         """Compare a read's answer with the state that it reflects."""
-        if _shows_nothing(call.answer) and self.model.missing(call.query) is not None:
+        local = call.query.level is ReadLevel.LOCAL
+        if local and _shows_nothing(call.answer) and self.model.missing(call.query) is not None:
             self._early.append(call)
         else:
             self._judge_read(call)
@@ -149,8 +151,9 @@ class _Replay:
             if wrong is not None:
                 where = call.query.query.stream if isinstance(call.query, History) else BOARD
                 self._found.append(Anomaly(anomaly.Kind.WRONG_ANSWER, where, f"{what}: {wrong}"))
-        if call.query.level is ReadLevel.LINEARIZABLE:
-            self._effects.append(Effect(what, call.invoked, call.returned, call.position, call.position + 1))
+        # A local read may be late, yet nothing can be seen before it was asked for.
+        before = None if call.query.level is ReadLevel.LOCAL else call.position + 1
+        self._effects.append(Effect(what, call.invoked, call.returned, call.position, before))
 
     def judge(self, call: WriteCall) -> None:
         """Compare a write's answer with what its operation came to."""

@@ -381,26 +381,31 @@ class AnomaliesTests(SynchronousTestCase):
 
 
 class EmptyPageTests(SynchronousTestCase):
-    """A stream is known from memory, its page is read from tables that may not have come as far."""
+    """A stream is known from memory; a local page is read from tables that may not have come as far."""
 
-    def read(self, answer, invoked, returned, *, begins=True):
+    def read(self, answer, invoked, returned, *, level=ReadLevel.LOCAL, begins=True):
         """What is found where a page is given at a place before its channel's."""
         told = Told()
         told.write("a", CreateChannel("", "y"), 0, 1)
-        query = History(LINEARIZABLE, PageQuery(StreamKind.CHANNEL, "x", None, 0, None, 500))
+        query = History(level, PageQuery(StreamKind.CHANNEL, "x", None, 0, None, 500))
         told.reads.append(ReadCall(query, invoked, returned, answer, told.position))
         if begins:
             told.write("b", CreateChannel("", "x"), 5, 6)
             told.write("c", Publish("ana", "x", "t"), 7, 8)
         return told.kinds()
 
-    def test_it_is_where_its_stream_begins(self):
+    def test_a_local_one_may_be_of_tables_before_its_stream(self):
         self.assertEqual(self.read(Page((), more=False), 5.5, 9), [])
+        self.assertEqual(self.read(Page((), more=False), 9, 10), [])
 
-    def test_it_has_its_time_there(self):
-        """Not before the channel was asked for, and not after a post to it was acknowledged."""
+    def test_a_linearizable_one_may_not(self):
+        self.assertEqual(
+            self.read(Page((), more=False), 5.5, 9, level=ReadLevel.LINEARIZABLE),
+            ["wrong answer"],
+        )
+
+    def test_not_before_the_stream_was_asked_for(self):
         self.assertEqual(self.read(Page((), more=False), 2, 3), ["future read"])
-        self.assertEqual(self.read(Page((), more=False), 9, 10), ["stale read"])
 
     def test_nothing_else_is_put_off(self):
         self.assertEqual(self.read(Page((), more=True), 5.5, 9), ["wrong answer"])

@@ -10,7 +10,7 @@ skips all of that and sees this server as it is.
 
     asking ──barrier──► out ──passed──► applying ──► answered (lists)
       ▲                  │                 └──► writing ──► reading ──► answered (pages)
-      └──────failed──────┘
+      └──────failed──────┘                         └─◄─empty─┘
 
 A read has no effect, so every refusal of one is definite.
 """
@@ -69,12 +69,18 @@ class Names(Protocol):
         """Channels' names, and whether more follow."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Reading:
-    """A read under way."""
+    """A read under way.
+
+    :param named: the index that the memory was at when it had the names that a linearizable page is asked of.
+    :param written: the index that the tables had come to, at least, when the page was asked for.
+    """
 
     caller: Caller
     query: Query
+    named: int = 0
+    written: int = 0
 
 
 class Queries:
@@ -179,14 +185,23 @@ class Queries:
             assert isinstance(reading.query, History)
             token = next(self._tokens)
             self._reading[token] = reading
+            reading.written = self._written
             pages.append(PageRead(token, reading.query.query))
         return pages
 
     def page_read(self, token: int, page: Page) -> None:
-        """A page was read."""
+        """A page was read.
+
+        An empty one, of tables that may not have come to where its names were found, may be of a time when they did not
+        exist: then it shows no state that the board ever was in, and is read again once the tables have come so far.
+        """
         reading = self._reading.pop(token, None)
-        if reading is not None:
+        if reading is None:
+            return
+        if page.posts or page.more or reading.named <= reading.written:
             self._end(reading, page)
+        else:
+            self._writing.append((reading.named, [reading]))
 
     def expire(self, now: Instant, *, leaderless: bool, stuck: bool = False) -> None:
         """Give up what is overdue.
@@ -243,6 +258,7 @@ class Queries:
                 continue
             refusal = self._missing(reading.query.query)
             if refusal is None:
+                reading.named = self._applied if reading.query.level is ReadLevel.LINEARIZABLE else 0
                 pages.append(reading)
             else:
                 self._end(reading, refusal)

@@ -66,8 +66,8 @@ class Client(Process):
         self.unsettled: dict[str, Call] = {}
         """What it waits for, by id."""
         self.settled: list[Call] = []
-        self._user_of: dict[str, str] = {}
-        """For whom it has used which of the ids that it shares."""
+        self._asked: dict[str, Write | Query] = {}
+        """What it has asked for under which of the ids that it shares."""
         self.cursors: dict[Stream, int] = {}
         self.following: dict[Stream, Following] = {}
         self.idle = False
@@ -227,9 +227,7 @@ class Client(Process):
         if self.idle:
             return
         request, id_ = self._draw()
-        if id_ in self.unsettled or (
-            id_ is not None and self._user_of.setdefault(id_, user_of(request)) != user_of(request)
-        ):
+        if id_ in self.unsettled or (id_ is not None and self._asked.setdefault(id_, request) != request):
             id_ = None  # a late answer to the other's would be taken for this one's
         self.ask(request, id_, lambda _finished: self._next())
 

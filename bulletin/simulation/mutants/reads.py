@@ -2,10 +2,13 @@
 
 from functools import partial
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, cast
 
+from bulletin.core.board.history import Page, PageQuery
+from bulletin.core.board.outcome import StreamKind
 from bulletin.core.clocks.instant import Instant
-from bulletin.core.log.port import BarrierPassed, index_of
+from bulletin.core.log.port import BarrierPassed, index_of, position_of
 from bulletin.core.raft.node import Node
 from bulletin.core.raft.ordered_log import RaftLogPort
 from bulletin.core.raft.reads import Reads
@@ -13,9 +16,9 @@ from bulletin.core.raft.replication import Replication
 from bulletin.core.server.admission import Admitted, Caller
 from bulletin.core.server.queries import Queries
 from bulletin.core.wire.envelope import Dialect, Encoding, Heading
-from bulletin.core.wire.requests import ListUsers, ReadLevel
+from bulletin.core.wire.requests import History, ListUsers, ReadLevel
 from bulletin.simulation.mutants.chance import TURBULENT, board_tier, wild
-from bulletin.simulation.mutants.desk import Desk
+from bulletin.simulation.mutants.desk import Desk, create
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
 from bulletin.simulation.scenarios.playing import check
 from bulletin.simulation.scenarios.script import Script
@@ -61,6 +64,28 @@ def read_without_barrier() -> None:
     queries.advance(1, 1)
     if refusal is not None or queries.take_ended():
         raise Violation("S9", "a linearizable read was answered, and no barrier was asked for")
+
+
+def page_before_its_name() -> None:
+    """A page of a channel is read from tables that know of no such channel yet.
+
+    :raises Violation: it is the answer.
+    """
+    desk = Desk()
+    desk.do(create())
+    barriers: list[int] = []
+    log = cast("OrderedLog", SimpleNamespace(barrier=lambda token, *_: barriers.append(token)))
+    queries = Queries(log, desk.board, count(1))
+    query = History(ReadLevel.LINEARIZABLE, PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 10))
+    heading = Heading(Dialect.SERVICE, Encoding.MSGPACK, "history")
+    queries.admit(Admitted(Caller(0, bytes(16), 1, 0.0, 5.0, heading, 0), query, None))
+    queries.ask(Instant(0.0, 0.0))
+    queries.passed(BarrierPassed(barriers[0], position_of(1, 0)))
+    queries.advance(2, 1)
+    for page in queries.take_pages():
+        queries.page_read(page.token, Page((), more=False))
+    if queries.take_ended():
+        raise Violation("S9", "a page was answered of tables that were behind the name it is asked of")
 
 
 MUTANTS: Final = (
@@ -117,5 +142,13 @@ MUTANTS: Final = (
         "S9",
         read_without_barrier,
         Chance(board_tier({"isolate": 0.5}, seconds=2.0)),
+    ),
+    Mutant(
+        "22c",
+        "an empty page is answered though its tables may be from before the names that it is asked of",
+        (Patch(Queries, "page_read", "reading.named <= reading.written", "True"),),
+        "S9",
+        page_before_its_name,
+        why="a page has to be asked for in the milliseconds between the creation of its stream, by a post, and the tables",
     ),
 )

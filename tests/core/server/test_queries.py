@@ -107,6 +107,25 @@ class QueriesTests(SynchronousTestCase):
         self.assertEqual(self.results(), [PAGE])
         self.assertEqual(len(self.queries), 1)
 
+    def test_an_empty_page_of_tables_before_its_names_is_read_again(self) -> None:
+        """The memory knew a name that the tables did not: no state of the board has the name and nothing of what made it."""
+        self.admit(history("bia"), history("ana", level=LOCAL))
+        (local,) = self.queries.take_pages()
+        self.queries.page_read(local.token, PAGE)
+        self.assertEqual(self.results(), [PAGE])
+        self.queries.ask(at(0.0))
+        self.pass_barrier(8)
+        self.queries.advance(10, 9)
+        (page,) = self.queries.take_pages()
+        self.queries.page_read(page.token, PAGE)
+        self.assertEqual(self.results(), [])
+        self.assertTrue(self.queries.waits_for_tables)
+        self.queries.advance(11, 10)
+        (page,) = self.queries.take_pages()
+        self.queries.page_read(page.token, PAGE)
+        self.assertEqual(self.results(), [PAGE])
+        self.assertEqual(len(self.queries), 0)
+
     def test_what_does_not_exist(self) -> None:
         self.admit(history("#nada"), history("nada"), history("ana", "nada"))
         self.queries.ask(at(0.0))
