@@ -5,12 +5,15 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, ClassVar, Final
 
+import attrs
+
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.client.caller import Finished, ToBroker
 from bulletin.core.client.exchange import TICK_SECONDS, Exchange
 from bulletin.core.client.reader import Delivered, Event, WasReset
 from bulletin.core.client.streams import Stream
+from bulletin.core.errors import Code, Refusal
 from bulletin.core.wire import replies
 from bulletin.core.wire.publications import HEADS_TOPIC, topic_of
 from bulletin.core.wire.requests import (
@@ -171,6 +174,9 @@ class Client(Process):
     def _finished(self, call: Call, then: Callable[[Finished], object] | None, finished: Finished) -> None:
         call.returned = self.world.time.now
         call.outcome = finished.outcome
+        if isinstance(call.outcome, Refusal) and call.outcome.code is Code.MALFORMED:
+            # What it sends is well formed: the network tore one copy, which says nothing of the others.
+            call.outcome = attrs.evolve(call.outcome, definite=False)
         del self.unsettled[call.id]
         self.settled.append(call)
         self.world.told(self, call)

@@ -165,7 +165,9 @@ class Disk:
         if earlier is None:
             return False
         file = self.memory.file
-        self.forgetful |= file is None or file.commit < self.memory.record.commit
+        if file is None or file.commit < self.memory.record.commit:
+            self.forgetful = True
+            self.amnesias += 1
         self.memory.back_to(*earlier)
         self.memory.file = file
         return True
