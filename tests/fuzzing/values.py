@@ -72,6 +72,7 @@ def _appends(
         tuple(evolve(entry, index=previous + number) for number, entry in enumerate(appended, 1)),
         draw(places),
         draw(rounds),
+        draw(places),
     )
 
 

@@ -5,8 +5,11 @@ peer before the answer.  The peer remembers, on its own disk, the highest that i
 greeter that hears of a higher one than its own knows that its disk is an old copy: *quarantine*.
 
 Three things a bare count would miss.  A copy taken during start 5 and put back during start 5 begins start 6 like
-an honest one; but the peer has heard a later term from that member than the greeting states, or leads and has its
-acknowledgement of later entries.  A copy put back twice begins start 6 twice; so the number in a greeting has random
+an honest one; but the peer has heard a later term from that member than the greeting states, or in the same term of later
+entries on its disk: what a follower has acknowledged to it, or how far a leader has said that its own disk is (which
+counts for a commit like any other).  Within a term, neither takes anything back.  So a greeting says what the disk had at the
+start: what came to be on it since, from a peer that was faster with a heartbeat than this node with its greeting, would hide
+what it had forgotten.  A copy put back twice begins start 6 twice; so the number in a greeting has random
 bits below the count.  And a server that is started often enough would pass the remembered count; so a quarantine is
 itself remembered, by the server about itself and by the peer that could tell for certain, for good: the member has to
 be replaced by a new one.
@@ -15,7 +18,7 @@ A peer that has itself lost what it remembered may have let in messages by an an
 that the network held back would look like a start that has forgotten the term of these messages.  So whoever is greeted by a
 new start greets back, until that is answered, and nothing is concluded from what was heard before a first greeting.
 
-What is not noticed: a copy put back while every peer that heard more is away.  Such a server is one of the failures
+What is not noticed: a copy put back while every peer that heard more is away, or has started anew since.  Such a server is one of the failures
 that a majority tolerates.
 """
 
@@ -52,7 +55,12 @@ class Greeter:
         """Peers of whom a greeting has come in this start."""
         self._unanswered = set(state.peers)
         """Peers who have not answered this start's greeting, or have begun anew since they did."""
-        self._terms_heard: dict[bytes, int] = {}
+        self._heard: dict[bytes, tuple[int, int]] = {}
+        """Of each peer the latest term heard, and how far its disk has the log of the leader of that term."""
+        self._term = state.term
+        self._last_index = max(
+            state.log.synced, state.trusted_from or 0
+        )  # a loss that is known is no rollback
         self._due = state.now
         self._patience = state.config.heartbeat_seconds
 
@@ -66,10 +74,12 @@ class Greeter:
         """Whether this node's votes and acknowledgements may count."""
         return self.greeted and not self.quarantined and self._state.trusted_from is None
 
-    def heard(self, peer: bytes, term: int) -> None:
-        """A message of the peer carried this term, which its disk therefore holds."""
-        if term > self._terms_heard.get(peer, 0):
-            self._terms_heard[peer] = term
+    def heard(self, peer: bytes, term: int, last_index: int = 0) -> None:
+        """A message of the peer carried this term, which its disk therefore holds.
+
+        :param last_index: its disk holds what the leader of this term has, or had, up to here, too.
+        """
+        self._heard[peer] = max(self._heard.get(peer, (0, 0)), (term, last_index))
 
     def tick(self) -> None:
         """Greet again whoever has not answered; less and less often."""
@@ -83,14 +93,11 @@ class Greeter:
         self._patience = min(2 * self._patience, _PATIENCE_SECONDS_MAX)
 
     def _greet(self, peer: bytes) -> None:
-        state = self._state
-        last_index = max(state.log.synced, state.trusted_from or 0)  # a loss that is known is no rollback
-        state.outbox.send(peer, Greeting(state.term, self.incarnation, last_index))
+        self._state.outbox.send(peer, Greeting(self._term, self.incarnation, self._last_index))
 
-    def judge(self, peer: bytes, greeting: Greeting, match: int | None) -> bool:
+    def judge(self, peer: bytes, greeting: Greeting) -> bool:
         """A peer has started.
 
-        :param match: what the peer has acknowledged to this node as leader of the greeting's term, else None.
         :returns: whether this start of the peer was not known before: all that was believed of it is void.
         """
         state = self._state
@@ -98,10 +105,10 @@ class Greeter:
         started, known = greeting.incarnation >> CHANCE_BITS, remembered >> CHANCE_BITS
         fresh = started > known
         if fresh:
-            forgot_term = greeting.term < self._terms_heard.get(peer, 0)
-            forgot_entries = match is not None and greeting.last_index < match
-            forgot = (forgot_term or forgot_entries) and peer in self._judged
+            heard = self._heard.get(peer, (0, 0))
+            forgot = (greeting.term, greeting.last_index) < heard and peer in self._judged
             remembered = BANNED if forgot else greeting.incarnation
+            self._heard[peer] = heard[0], 0  # a loss that it knows of may be made good with less than it had
         elif started == known and greeting.incarnation != remembered:
             remembered = BANNED
         if remembered != self._seen.get(peer, 0):

@@ -54,6 +54,7 @@ class Append:
     :param entries: consecutive, from ``previous_index + 1``; at most ``Config.append_bytes_max`` bytes of bodies.
     :param commit: the leader's commit index.
     :param round: the leader's latest heartbeat round, for ReadIndex and check-quorum (6.4); rising within a term.
+    :param synced: how far the leader's own disk has its log: should it start on an old copy, others know that it had more.
     """
 
     term: int
@@ -63,6 +64,7 @@ class Append:
     entries: tuple[Entry, ...]
     commit: int
     round: int
+    synced: int = 0
 
 
 @attrs.frozen
@@ -128,8 +130,9 @@ class ReadIndexReply:
 class Greeting:
     """The first thing a started node says to each peer, repeated until answered.
 
+    :param term: on the sender's disk at this start.
     :param incarnation: which start of the sender this is: the durable count of its starts, and random bits below it.
-    :param last_index: the sender's last synced index.
+    :param last_index: of the log on the sender's disk at this start, and of what it knows to have lost.
     """
 
     term: int

@@ -114,7 +114,7 @@ class Node:
         else:
             self._in_term(sender, message)
         if not (isinstance(message, RequestVote | VoteReply) and message.pre):
-            self._greeter.heard(sender, message.term)
+            self._greeter.heard(sender, message.term, self._had_by(sender, message))
         self._trust.consider()
 
     def tick(self, now: Instant) -> None:
@@ -307,12 +307,19 @@ class Node:
     # --- dispatch ---
 
     def _greeted(self, sender: bytes, greeting: Greeting) -> None:
-        state = self._state
-        progress = self._replication.followers.get(sender)
-        same_term = progress is not None and greeting.term == state.term
-        match = progress.match if progress is not None and same_term else None
-        if self._greeter.judge(sender, greeting, match):
+        if self._greeter.judge(sender, greeting):
             self._replication.restarted(sender, greeting.last_index)
+
+    def _had_by(self, sender: bytes, message: Message) -> int:
+        """Up to which index the sender's disk is known to have the log of the message's term, by this message."""
+        if isinstance(message, Append):
+            return message.synced
+        if isinstance(message, AppendReply) and message.term == self._state.term:
+            progress = self._replication.followers.get(
+                sender
+            )  # which tells late answers from those of this start
+            return progress.match if progress is not None else 0
+        return 0
 
     def _append(self, sender: bytes, message: Append) -> None:
         state = self._state

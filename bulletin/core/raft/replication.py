@@ -189,6 +189,7 @@ class Replication:
                 entries=entries,
                 commit=state.commit,
                 round=self.round,
+                synced=state.log.synced,
             ),
         )
         progress.round_sent = self.round

@@ -79,7 +79,8 @@ def _numbers(*numbers: int) -> bool:
 
 def _append(message: Append) -> bool:
     previous, term = message.previous_index, message.previous_term
-    if not (_indexes(previous + len(message.entries), previous, message.commit) and _numbers(message.round)):
+    indexes = previous + len(message.entries), previous, message.commit, message.synced
+    if not (_indexes(*indexes) and _numbers(message.round)):
         return False
     if not 0 <= term <= message.term or (previous == 0) != (term == 0):
         return False

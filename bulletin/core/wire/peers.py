@@ -286,7 +286,7 @@ def _checkpoint(value: Any) -> Checkpoint | None:
 _SHAPES: Final[dict[int, tuple[type[Message], tuple[Callable[[Any], Any], ...]]]] = {
     1: (RequestVote, (_number, _index, _number, _flag, _flag)),
     2: (VoteReply, (_number, _flag, _flag, _index, _number)),
-    3: (Append, (_number, _index, _number, _hash, _entries, _index, _number)),
+    3: (Append, (_number, _index, _number, _hash, _entries, _index, _number, _index)),
     4: (AppendReply, (_number, _index, _flag, _index, _index, _number, _number)),
     5: (TimeoutNow, (_number,)),
     6: (Forward, (_number, _operations)),
@@ -342,6 +342,7 @@ def _encode_append(message: Append) -> list[Any]:
         rows,
         message.commit,
         message.round,
+        message.synced,
     ]
 
 

@@ -249,7 +249,7 @@ class Faults(BadWeather[str]):
         self._spoil(lambda victim: victim.disk.lose_tail(self._rng))
 
     def _lost_file(self) -> None:
-        self._spoil(lambda victim: victim.disk.lose_file(self._rng))
+        self._spoil(lambda victim: self._went_back(victim, victim.disk.lose_file))
 
     def _torn_slot(self) -> None:
         victim = self._victim()
@@ -293,7 +293,15 @@ class Faults(BadWeather[str]):
         return not victim.damaged and len(ahead) > len(servers) // 2
 
     def _rolled_back(self) -> None:
-        self._spoil(lambda victim: victim.disk.roll_back(self._rng))
+        self._spoil(lambda victim: self._went_back(victim, victim.disk.roll_back))
+
+    def _went_back(self, victim: Server, spoil: Callable[[Random], bool]) -> bool:
+        """Have a disk become an earlier one, and note who can tell."""
+        starts = victim.disk.durable.incarnation
+        spoilt = spoil(self._rng)
+        if spoilt and victim.disk.forgetful:
+            self._world.witnesses.went_back(victim, starts, self._world.servers)
+        return spoilt
 
     def _wiped(self) -> None:
         self._spoil(lambda victim: victim.disk.wipe(self._rng))

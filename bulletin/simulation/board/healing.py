@@ -188,8 +188,12 @@ class Healing:
         return True
 
     def _leader(self) -> "Server | None":
-        """The leader that all others of the core follow."""
-        leading = [server for server in self.core if server.takes_part and server.node.leads]
+        """The leader that all others of the core follow; it may have forgotten something, where nobody can tell."""
+        world = self._world
+        passing = [
+            server for server in world.servers if server.disk.tainted and world.witnesses.none_of(server)
+        ]
+        leading = [server for server in (*self.core, *passing) if server.takes_part and server.node.leads]
         if not leading:
             return None
         leader = max(leading, key=lambda server: server.node.leadership[0])

@@ -32,6 +32,7 @@ from bulletin.simulation.board.process import Process
 from bulletin.simulation.board.proxy import Proxy
 from bulletin.simulation.board.reference import Reference
 from bulletin.simulation.board.server import Server
+from bulletin.simulation.board.witnesses import Witnesses
 from bulletin.simulation.checkers import Checker, Truth
 from bulletin.simulation.checkers.catalogue import LOG_CHECKERS
 from bulletin.simulation.run import Run
@@ -81,6 +82,8 @@ class World(Run):
             process.role: [checker for checker in self.checkers if process.role in checker.roles]
             for process in self.processes.values()
         }
+        self.witnesses = Witnesses()
+        """Who can tell that a server has forgotten something."""
         self.faults = self.make_faults(self)
         self.healing = Healing(self)
 

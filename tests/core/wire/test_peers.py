@@ -39,7 +39,7 @@ def entries(*bodies: bytes, first: int = 5, term: int = 3) -> tuple[Entry, ...]:
 ONE_OF_EACH: tuple[m.Message, ...] = (
     m.RequestVote(7, 12, 6, pre=True, transfer=False),
     m.VoteReply(7, granted=True, pre=True, last_index=8, last_term=6),
-    m.Append(7, 4, 3, b"h" * 32, entries(b"one", b"two"), 4, 99),
+    m.Append(7, 4, 3, b"h" * 32, entries(b"one", b"two"), 4, 99, 5),
     m.Append(7, 0, 0, NO_HASH, (), 0, 0),
     m.AppendReply(7, 4, True, 6, 0, 0, 99),
     m.TimeoutNow(7),
@@ -93,7 +93,7 @@ class RoundTripTests(SynchronousTestCase):
     def test_weight_is_an_upper_bound_of_what_a_message_adds(self) -> None:
         empty = len(encode(frame_of()))
         big = (
-            m.Append(NUMBER_MAX, INDEX_MAX - 9, NUMBER_MAX, b"h" * 32, (), NUMBER_MAX, NUMBER_MAX),
+            m.Append(NUMBER_MAX, INDEX_MAX - 9, NUMBER_MAX, b"h" * 32, (), NUMBER_MAX, NUMBER_MAX, 1),
             m.Append(NUMBER_MAX, 4, 3, b"h" * 32, entries(b"", b"x" * 70_000, term=NUMBER_MAX), 4, 9),
             m.Forward(NUMBER_MAX, tuple(Operation(b"k" * 16, b"y" * n) for n in range(300))),
         )
@@ -202,7 +202,7 @@ class RefusalTests(SynchronousTestCase):
         row = [5, 3, 1, b"", b"h" * 32, 1, 1]
 
         def append(*rows: Any) -> list[Any]:
-            return [3, 7, 4, 3, b"h" * 32, list(rows), 4, 9]
+            return [3, 7, 4, 3, b"h" * 32, list(rows), 4, 9, 5]
 
         value = plain(frame_of())
         value["data"]["mensagens"] = [append(row, [6, *row[1:]])]
