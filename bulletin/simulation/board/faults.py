@@ -246,7 +246,7 @@ class Faults(BadWeather[str]):
         self._start_later(victim)
 
     def _lost_tail(self) -> None:
-        self._spoil(lambda victim: victim.disk.lose_tail(self._rng))
+        self._spoil(lambda victim: self._went_back(victim, victim.disk.lose_tail))
 
     def _lost_file(self) -> None:
         self._spoil(lambda victim: self._went_back(victim, victim.disk.lose_file))
@@ -296,10 +296,10 @@ class Faults(BadWeather[str]):
         self._spoil(lambda victim: self._went_back(victim, victim.disk.roll_back))
 
     def _went_back(self, victim: Server, spoil: Callable[[Random], bool]) -> bool:
-        """Have a disk become an earlier one, and note who can tell."""
-        starts = victim.disk.durable.incarnation
+        """Have a disk become an earlier one, and note who can tell where it cannot itself."""
+        starts, amnesias = victim.disk.durable.incarnation, victim.disk.amnesias
         spoilt = spoil(self._rng)
-        if spoilt and victim.disk.forgetful:
+        if victim.disk.amnesias > amnesias:
             self._world.witnesses.went_back(victim, starts, self._world.servers)
         return spoilt
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from bulletin.core.raft.election import Election
 from bulletin.core.raft.greeting import Greeter
+from bulletin.core.raft.replication import Replication
 from bulletin.core.raft.trust import Trust
 from bulletin.simulation.mutants.chance import board_tier
 from bulletin.simulation.mutants.mutant import Chance, Mutant, Patch
@@ -63,5 +64,13 @@ MUTANTS: Final = (
         "S1",
         partial(check, "late_vote"),
         why="of five servers one has to lose its vote while the candidate stands still, and goes on in the same term",
+    ),
+    Mutant(
+        "24e",
+        "a leader does not say how far its disk is",
+        (Patch(Replication, "_send_append", "synced=state.log.synced", "synced=0"),),
+        "S4|S6|W3",
+        partial(check, "quarantine_leader"),
+        why="a leader has to lose an entry with a copy that only one follower has, and be elected again without that one",
     ),
 )
