@@ -111,6 +111,11 @@ class MemoryTables:
         entry = self.log[index - self.anchor.index - 1]
         return entry.term, entry.hash
 
+    def last(self) -> tuple[int, int]:
+        """(term, index) of the last entry, be it trimmed."""
+        last = self.log[-1] if self.log else self.anchor
+        return last.term, last.index
+
     def terms(self) -> tuple[tuple[int, int], ...]:
         """(first index, term) of each run of entries of one term."""
         runs = [(self.anchor.index, self.anchor.term)] if self.anchor.index else []

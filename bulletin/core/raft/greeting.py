@@ -18,8 +18,9 @@ A peer that has itself lost what it remembered may have let in messages by an an
 that the network held back would look like a start that has forgotten the term of these messages.  So whoever is greeted by a
 new start greets back, until that is answered, and nothing is concluded from what was heard before a first greeting.
 
-What is not noticed: a copy put back while every peer that heard more is away, or has started anew since.  Such a server is one of the failures
-that a majority tolerates.
+What is not noticed: a copy put back while every peer that heard more is away, or has started anew since; be it of an
+earlier start, if the server starts as often again before it meets whoever remembers.  Such a server is one of the failures
+that a majority tolerates, and being away is another.
 """
 
 from collections.abc import Iterable

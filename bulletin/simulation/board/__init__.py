@@ -12,6 +12,7 @@ reference, exchange, caller and reader of every client.  Everything between two 
 ``client.py``    a client with a load of its own, which follows streams, too; ``bot.py``: a bot
 ``faults.py``    what strikes, when, and for how long
 ``witnesses.py`` who can tell that a server runs on an old copy of its disk
+``old_copies.py`` what becomes of such a server where nobody can: it must not vote
 ``healing.py``   the end of a run: all is mended, or a minority stays broken, and the board has to work
 ``history.py``   what clients noted, and how it is judged; ``by_log.py``: by the committed log
 ``places.py``    where in the log reads were answered

@@ -70,10 +70,7 @@ class Content:
 
     def last(self) -> tuple[int, int]:
         """(term, index) of the last entry: what votes compare."""
-        tables = self._disk.synced
-        if tables.log:
-            return tables.log[-1].term, tables.log[-1].index
-        return tables.anchor.term, tables.anchor.index
+        return self._disk.synced.last()
 
 
 class SimulatedDisk(MemoryDisk):
@@ -87,11 +84,18 @@ class SimulatedDisk(MemoryDisk):
         super().__init__(member, window)
         self.past: deque[tuple[MemoryTables, HardRecord]] = deque(maxlen=PAST_KEPT)
         """What it was before each of its latest syncs."""
+        self.had_last = (0, 0)
+        """(term, index) of the last entry that it ever had; on a disk that loses nothing it has it."""
+        self.had_hard_state = HardState(0)
+        """The latest term that it ever had, and the vote in it."""
 
     def sync(self, record: HardRecord) -> None:
         """See :class:`MemoryDisk`."""
         self.past.append((self.synced.copy(), self.record))
         super().sync(record)
+        self.had_last = max(self.had_last, self.synced.last())
+        known = self.had_hard_state, HardState(record.term, record.vote)
+        self.had_hard_state = max(known, key=lambda state: (state.term, state.vote is not None))
 
     def back_to(self, tables: MemoryTables, record: HardRecord) -> None:
         """The database is what it was."""

@@ -293,7 +293,9 @@ class Faults(BadWeather[str]):
         return not victim.damaged and len(ahead) > len(servers) // 2
 
     def _rolled_back(self) -> None:
-        self._spoil(lambda victim: self._went_back(victim, victim.disk.roll_back))
+        """See :class:`bulletin.simulation.board.old_copies.OldCopies`."""
+        put_back = self._world.old_copies.put_back
+        self._spoil(lambda victim: self._went_back(victim, partial(put_back, victim)))
 
     def _went_back(self, victim: Server, spoil: Callable[[Random], bool]) -> bool:
         """Have a disk become an earlier one, and note who can tell where it cannot itself."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bulletin.core.board.outcome import Outcome
 from bulletin.core.raft.node import Node
-from bulletin.core.raft.ready import Ready
+from bulletin.core.raft.ready import HardState, Ready
 from bulletin.core.server.executor import Executor
 from bulletin.core.server.identity import identity_refusal
 from bulletin.core.server.member import Member
@@ -57,6 +57,8 @@ class Server(Process):
         self.leaving = False
         self.disk_failed = False
         """Whether a write or a sync has failed in this start, or the disk was full before there was anything on it."""
+        self.began_with = (0, 0), HardState(0)
+        """(term, index) of its disk's last entry, and term and vote there, when its node began."""
         self.executor: Executor
         self.store: Store
         self._reads = ReadWatch(world.places)
@@ -296,6 +298,7 @@ class Server(Process):
             self.world.note("installed")
             self.world.keep_counters(self._joined.log.node)
         self._joined = member
+        self.began_with = self.disk.durable.last(), self.disk.durable.hard_state
         self._reads.watch(member)
         take = member.log.ready
 

@@ -26,6 +26,7 @@ from bulletin.simulation.board.healing import Healing
 from bulletin.simulation.board.history import Call, Notes
 from bulletin.simulation.board.machine import Machine
 from bulletin.simulation.board.network import Letter, Network
+from bulletin.simulation.board.old_copies import OldCopies
 from bulletin.simulation.board.options import COPYING, Options
 from bulletin.simulation.board.places import Places
 from bulletin.simulation.board.process import Process
@@ -84,6 +85,8 @@ class World(Run):
         }
         self.witnesses = Witnesses()
         """Who can tell that a server has forgotten something."""
+        self.old_copies = OldCopies(self)
+        """The servers that must not vote where nobody can."""
         self.faults = self.make_faults(self)
         self.healing = Healing(self)
 
@@ -199,6 +202,8 @@ class World(Run):
                     log_checker.changed(process)
         for checker in self._watching[process.role]:
             checker.changed(process)
+        if isinstance(process, Server):
+            self.old_copies.changed(process)
 
     def joined(self, server: Server) -> None:
         """A server has a node that it had not before."""
