@@ -294,13 +294,12 @@ class Faults(BadWeather[str]):
 
     def _rolled_back(self) -> None:
         """See :class:`bulletin.simulation.board.old_copies.OldCopies`."""
-        put_back = self._world.old_copies.put_back
-        self._spoil(lambda victim: self._went_back(victim, partial(put_back, victim)))
+        self._spoil(lambda victim: self._went_back(victim, victim.disk.roll_back))
 
     def _went_back(self, victim: Server, spoil: Callable[[Random], bool]) -> bool:
         """Have a disk become an earlier one, and note who can tell where it cannot itself."""
         starts, amnesias = victim.disk.durable.incarnation, victim.disk.amnesias
-        spoilt = spoil(self._rng)
+        spoilt = self._world.old_copies.put_back(victim, partial(spoil, self._rng))
         if victim.disk.amnesias > amnesias:
             self._world.witnesses.went_back(victim, starts, self._world.servers)
         return spoilt

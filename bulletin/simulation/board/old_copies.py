@@ -12,7 +12,7 @@ is an old one, and puts that aside.
 Where one of those who met it could tell, nobody steps in: it is their part to keep it out, and the checkers look whether they do.
 """
 
-from random import Random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -50,20 +50,22 @@ class OldCopies:
         self._world = world
         self._forgotten: dict[int, Forgotten] = {}
 
-    def put_back(self, victim: Server, rng: Random) -> bool:
-        """A server's disk becomes an earlier copy of itself; False: there is none.
+    def put_back(self, victim: Server, spoil: Callable[[], bool]) -> bool:
+        """A server's disk may become what it was earlier, and nothing on it tells of that.
 
         :param victim: does not run.
+        :param spoil: does that; False: it did nothing.
         """
+        amnesias = victim.disk.amnesias
         memory, earlier = victim.disk.memory, self._forgotten.get(victim.number)
         starts: dict[int, int] = {}
         for server in self._world.servers:
             known = server.disk.durable.incarnations.get(victim.member, 0) >> CHANCE_BITS
             starts[server.number] = max(known, earlier.starts[server.number] if earlier else 0)
-        if not victim.disk.roll_back(rng):
-            return False
-        self._forgotten[victim.number] = Forgotten(memory.had_last, memory.had_hard_state, starts)
-        return True
+        spoilt = spoil()
+        if victim.disk.amnesias > amnesias:
+            self._forgotten[victim.number] = Forgotten(memory.had_last, memory.had_hard_state, starts)
+        return spoilt
 
     def changed(self, server: Server) -> None:
         """A server has worked on one event: it may have voted, whose votes nobody keeps from counting."""

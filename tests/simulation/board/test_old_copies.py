@@ -1,5 +1,6 @@
 """An old copy of a disk: whoever can tell has to, and where nobody can its server must not vote."""
 
+from functools import partial
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,7 +34,7 @@ class OldCopyTests(SynchronousTestCase):
         server = self.leader
         before = server.disk.durable.last()
         server.lose_power()
-        self.assertTrue(self.world.old_copies.put_back(server, rng))
+        self.assertTrue(self.world.old_copies.put_back(server, partial(server.disk.roll_back, rng)))
         self.assertLess(server.disk.durable.last(), before)
 
     def put_aside(self) -> bool:
