@@ -2,9 +2,11 @@
 
 An adjustment names the answer that it is relative to.  What this server showed in each answer of the present round is
 remembered until an adjustment uses it: so one that comes late says as much as one that comes at once, one that comes twice
-does nothing the second time, and one of another round, or of before a restart, finds nothing and is dropped.
+does nothing the second time, and one of another round, or of before a restart, finds nothing and is dropped.  A probe of a
+round that is over is not answered: else an adjustment of long ago, sent again after it, would find what it does not mean.
 """
 
+from collections import deque
 from typing import Final
 
 import attrs
@@ -26,6 +28,9 @@ ALONE: Final = 2.0
 PATIENCE: Final = 8.0
 """And with a reference that gives it none.  One that starts up to :data:`ALONE` later than this server, and waits in vain for
 another one with its first round, still comes in time: without a first round a clock that is hours off is right after weeks."""
+
+ROUNDS_REMEMBERED: Final = 64
+"""Rounds that are known to be over: those of a minute at least."""
 
 NOTABLE: Final = 0.5
 """Seconds of a correction above which it is worth a line in the log."""
@@ -67,6 +72,7 @@ class Timekeeping:
         self._notices = notices
         self._since = now.monotonic
         self._round: int | None = None
+        self._over: deque[int] = deque(maxlen=ROUNDS_REMEMBERED)
         self._shown: dict[int, tuple[float, float]] = {}
         """The present round's answers by number, at most :data:`PROBES_MAX`: when they were given, and the time in them."""
         self._exchanged = 0
@@ -78,9 +84,11 @@ class Timekeeping:
 
     def probed(self, probe: Probe, now: Instant) -> None:
         """The reference asks what the clock shows."""
+        if probe.round in self._over:
+            return
         if probe.round != self._round:
+            self._end_round()
             self._round = probe.round
-            self._shown.clear()
         time = self._clock.read(now)
         self._shown[probe.number] = (now.monotonic, time)
         self._out = self._out[1 - PROBES_MAX :]
@@ -104,7 +112,7 @@ class Timekeeping:
         if shown is None:
             self.counters.dropped += 1
             return
-        self._shown.clear()
+        self._end_round()
         at, time = shown
         steps = self._clock.steps
         found = Measured(at, time + adjustment.difference, adjustment.error, adjustment.source)
@@ -156,6 +164,12 @@ class Timekeeping:
         return out
 
     # Inside
+
+    def _end_round(self) -> None:
+        if self._round is not None:
+            self._over.append(self._round)
+        self._round = None
+        self._shown.clear()
 
     def _tell(self, difference: float, now: Instant, *, jumped: bool) -> None:
         how = "was set" if jumped else "will slowly go"

@@ -73,6 +73,18 @@ class AdjustmentTests(Case):
         self.assertAlmostEqual(self.clock.correction(at(200.0)), 0.0, 5)
         self.assertEqual(self.keeping.counters.dropped, 1)
 
+    def test_nor_does_a_whole_round_that_comes_twice(self):
+        """A network that repeats itself brings the probe again, too."""
+        self.settle()
+        self.probe(3.0, 8)
+        for round_ in (7, 7):
+            self.keeping.probed(Probe(round_, 1), at(4.0))
+            self.assertEqual(self.keeping.take(), [])
+            self.adjust(4.0, -5.0, round_)
+        self.assertAlmostEqual(self.clock.correction(at(200.0)), 0.0, 5)
+        self.adjust(4.1, 0.001, 8)
+        self.assertEqual(self.keeping.counters.adjusted, 2)
+
     def test_nor_does_one_of_another_round_or_of_before_a_restart(self):
         self.adjust(1.0, -5.0)
         self.probe(1.0, 8)
