@@ -103,9 +103,11 @@ class OldCopies:
         if not one.takes_part:
             return False
         last, hard_state = one.began_with
-        heard_entries = last < forgotten.last <= one.disk.durable.last()
-        heard_term = hard_state.term < forgotten.hard_state.term <= one.node.leadership[0]
-        return heard_entries or (heard_term and server.began_with[1].term < forgotten.hard_state.term)
+        stated, term = server.began_with[1].term, forgotten.hard_state.term
+        # In a later term than it was heard to have them its entries may have been overwritten.
+        heard_entries = last < forgotten.last <= one.disk.durable.last() and stated <= term
+        heard_term = hard_state.term < term <= one.node.leadership[0] and stated < term
+        return heard_entries or heard_term
 
     def _put_aside(self, server: Server) -> None:
         del self._forgotten[server.number]
