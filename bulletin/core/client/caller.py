@@ -16,6 +16,9 @@ RESEND: Final = 1.2
 PATIENCE_GROWTH: Final = 1.5
 """By how much that grows once every broker was asked: a board that is late for want of time is not helped by more work."""
 
+PATIENCE_STEPS: Final = 20
+"""So often it grows: to more than an hour."""
+
 PAUSE_MIN: Final = 0.1
 """Seconds at least between two refused sendings of a request to the same broker."""
 
@@ -105,7 +108,7 @@ class Counters:
 
     :param calls: made.
     :param resent: sendings above the first of a call.
-    :param stray: replies to no call under way: late, or not ours.
+    :param stray: replies to no call under way, late or not ours; and refusals above the sendings of one.
     :param malformed: bodies that were no reply.
     """
 
@@ -214,11 +217,16 @@ class Caller:
             self.counters.malformed += 1
             return
         self._broker = broker
-        call.unanswered = max(0, call.unanswered - 1)
-        if isinstance(received.result, Refusal) and received.result.retry_after is not None:
-            self._refused(call, received.result, received.sentence, now)
-        else:
-            self._finish(call, received.result, received.sentence)
+        answered = min(1, call.unanswered)
+        call.unanswered -= answered
+        refusal = received.result
+        if not isinstance(refusal, Refusal) or refusal.retry_after is None:
+            self._finish(call, refusal, received.sentence)
+        elif answered:
+            self._refused(call, refusal, received.sentence, now)
+        else:  # a network that doubles answers must not double the sendings
+            self.counters.stray += 1
+            call.in_doubt |= not refusal.definite
 
     def tick(self, now: Instant) -> None:
         """Time has passed: every 20 to 50 ms."""
@@ -255,7 +263,8 @@ class Caller:
             self.counters.resent += 1
         call.unanswered += 1
         call.broker = (call.broker + 1) % self._brokers
-        call.due = now.monotonic + RESEND * PATIENCE_GROWTH ** (call.sendings // self._brokers)
+        steps = min(call.sendings // self._brokers, PATIENCE_STEPS)
+        call.due = now.monotonic + RESEND * PATIENCE_GROWTH**steps
         call.sendings += 1
 
     def _refused(self, call: _Call, refusal: Refusal, sentence: str, now: Instant) -> None:

@@ -292,6 +292,23 @@ class TryAgain(SynchronousTestCase):
         self.assertEqual(bench.brokers, [0, 1, 0])
         self.assertEqual(bench.finished, [])
 
+    def test_answers_that_come_twice(self):
+        """Each refusal above the sendings would make one more sending, and that two answers, and so on."""
+        bench = Bench(brokers=2)
+        bench.call()
+        for broker in (0, 0, 1, 1, 0, 1):
+            bench.answer(Refusal(Code.NO_LEADER), broker=broker)
+        self.assertEqual(bench.brokers, [0, 1])
+        self.assertEqual(bench.caller.counters.stray, 4)
+
+    def test_refused_for_hours(self):
+        bench = Bench(brokers=1)
+        bench.call(timeout=7200.0)
+        for _ in range(2000):
+            bench.answer(Refusal(Code.NO_LEADER))
+            bench.pass_time(3.0, step=3.0)
+        self.assertEqual(len(bench.sent), 2001)
+
     def test_until_time_is_up(self):
         """Still refused near the deadline: the last refusal is the answer, without waiting for nothing."""
         bench = Bench()
