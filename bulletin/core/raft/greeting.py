@@ -59,9 +59,8 @@ class Greeter:
         self._heard: dict[bytes, tuple[int, int]] = {}
         """Of each peer the latest term heard, and how far its disk has the log of the leader of that term."""
         self._term = state.term
-        self._last_index = max(
-            state.log.synced, state.trusted_from or 0
-        )  # a loss that is known is no rollback
+        # A loss that is known is no rollback.
+        self._last_index = max(state.log.synced, state.trusted_from or 0)
         self._due = state.now
         self._patience = state.config.heartbeat_seconds
 

@@ -315,9 +315,8 @@ class Node:
         if isinstance(message, Append):
             return message.synced
         if isinstance(message, AppendReply) and message.term == self._state.term:
-            progress = self._replication.followers.get(
-                sender
-            )  # which tells late answers from those of this start
+            # It tells late answers from those of this start.
+            progress = self._replication.followers.get(sender)
             return progress.match if progress is not None else 0
         return 0
 
