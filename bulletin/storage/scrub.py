@@ -5,6 +5,9 @@ would keep the connection's view of the database, commit or not, and pages would
 may still be truncated, and was checked at the start), the posts, and the smaller tables.  In the first round the log comes
 without pauses: a start checks only its end.
 
+Of another server's tables, as far as they have come, it finds pages that cannot be read, and no more: each part is held against
+its hash before it is put in place, and asked for again if it is another, for which no database has to be put aside.
+
 What it cannot find: rows of ``incarnations`` and ``sessions`` that are gone without a trace.
 """
 
@@ -94,6 +97,7 @@ class Scrubber:
             yield from self._rows("correspondents", "key", "", decode_correspondent)
             yield from self._rows("operations", "number", 0, decode_operations)
             yield from self._rows("sessions", "key", "", decode_sessions)
+            yield from self._incoming()
             yield from self._small()
             self.rounds += 1
 
@@ -221,6 +225,28 @@ class Scrubber:
             if not rows:
                 return
             after = rows[-1][0]
+
+    def _incoming(self) -> Step:
+        """Another server's tables, as far as they have come: whether they can be read."""
+        after = -1
+        while True:
+            connection = yield
+            rows: Any = connection.execute(
+                "SELECT number, body FROM incoming WHERE number > ? ORDER BY number LIMIT ?",
+                (after, SLICE_ROWS),
+            )
+            total = 0
+            ended = True
+            with closing(rows):
+                for number, body in rows:
+                    if number <= after:
+                        raise Damaged(f"row {number} of table incoming")
+                    ended, after = False, number
+                    total += len(body)
+                    if total > SLICE_BYTES:
+                        break
+            if ended:
+                return
 
     def _small(self) -> Step:
         connection = yield

@@ -10,6 +10,7 @@ from bulletin.storage.scrub import Scrubber
 from tests.storage.stores import SqliteHarness
 
 SEQ = 40
+PAGE = 4096
 
 
 class ScrubberTests(SynchronousTestCase):
@@ -112,6 +113,24 @@ class ScrubberTests(SynchronousTestCase):
             ("UPDATE posts SET key = 9 << 40 | 1 WHERE key = ?", 3 << SEQ | 1),
         ):
             self.assertIn("table", self.damaged(statement, key) or "nothing", f"{statement} {key}")
+
+    def test_another_server_s_tables_that_are_being_taken_in(self):
+        """Each part is asked for again where it is another; pages that cannot be read are damage like any."""
+        self.connection.executemany(
+            "INSERT INTO incoming VALUES (?, ?)", [(number, b"part" * 2000) for number in range(20)]
+        )
+        self.connection.wal_checkpoint()
+        self.patch(scrub, "SLICE_BYTES", 10_000)
+        self.assertGreater(self.scrub(), 50)
+        self.assertIsNone(self.damaged("UPDATE incoming SET body = x'00' WHERE number = ?", 7))
+        root = self.connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'incoming'").get
+        data = bytearray(self.database.read_bytes())
+        data[(root - 1) * PAGE : root * PAGE] = bytes(PAGE)
+        spoilt = Path(self.mktemp())
+        spoilt.write_bytes(data)
+        self.connection = database.open_writer(spoilt)
+        self.addCleanup(self.connection.close)
+        self.assertRaises(apsw.CorruptError, self.scrub)
 
 
 class InTheReadersThreadTests(SynchronousTestCase):
