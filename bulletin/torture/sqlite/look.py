@@ -135,8 +135,13 @@ class Look:
         return True
 
     def _scrub(self) -> bool:
-        while not self._store.scrub_rounds:
-            self._now += 1.0
-            if not self._host.step() or self._failures:
-                break
-        return not self._failures
+        """One round; False: it has found something."""
+        for _ in range(STEPS_MAX):
+            if self._failures or self._store.scrub_rounds:
+                return not self._failures
+            if self._calls:
+                self._calls.pop(0)()
+            else:
+                self._now += 1.0
+                self._host.step()
+        raise AssertionError("a scrubber that finds no end")
