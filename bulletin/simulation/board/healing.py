@@ -71,8 +71,12 @@ class Healing:
         (a known limit: no leader is deposed that has a majority); then requests have to be answered, and no more."""
 
     def form(self) -> None:
-        """Wait until a new board works; its users are at it meanwhile."""
-        self.core = self._world.servers
+        """Wait until a new board works; its users are at it meanwhile.
+
+        A server whose disk was damaged before it had the founding document has ended, with a sentence: nothing tells it who the others
+        are, and nobody but a person may start it as a new member.  The others have to form the board without it.
+        """
+        self.core = [server for server in self._world.servers if server.running]
         if self._world.options.timely:
             self._wait(self._formed, FORMING_SECONDS, "L1", "the board does not form")
         else:

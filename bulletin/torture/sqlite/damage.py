@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from bulletin.core.raft.ready import Restored
 from bulletin.core.store.port import Opened
 from bulletin.simulation.violation import Violation
 from bulletin.storage.simulated_disk.keeping import everything
@@ -51,18 +50,30 @@ class Damage:
         whole = Look(files.image(everything, own)).run()
         if whole.how != HARMLESS or whole.opened is None or whole.opened.restored is None:
             return  # it was not founded yet, or the last cut tore its hard-state file
+        if server.twins.spoilt and not server.twins.explains(whole.opened):
+            return  # it was spoilt itself, and no start has looked yet at what is left
         for _ in range(COPIES):
             copy = files.image(everything, own)
             what = spoil(copy, own)
             spoilt = Look(copy).run()
-            wrong = differing(whole, spoilt)
+            wrong = differing(whole, spoilt, server.twins.explains)
             if wrong is not None:
                 raise Violation(DAMAGE, f"{server.name}, {what}: {wrong}")
             self._note(f"damage_{spoilt.how}")
 
 
-def differing(whole: Found, spoilt: Found) -> str | None:
-    """What is wrong with what was read from a spoilt disk, or None."""
+def differing(whole: Found, spoilt: Found, explains: Callable[[Opened], bool]) -> str | None:
+    """What is wrong with what was read from a spoilt disk, or None.
+
+    A start on it that says nothing need not find all that is on the whole one: what was never acknowledged may be gone, as by
+    a power cut.  That is rows which were applied and not synced, and a transaction that is in the WAL and was not said to be done:
+    where a sync failed, or the hard-state file was not written yet.  A WAL that is cut at its last frames is a sound
+    one of a moment earlier, and of that moment nothing tells but the hard-state file, which was at it.
+
+    :param whole: what was read from the disk as it is.
+    :param spoilt: what was read from the copy.
+    :param explains: whether a start may have found this: all that was acknowledged, and a beginning of the rest.
+    """
     for stream, posts in spoilt.posts.items():
         true = whole.posts.get(stream, [])
         for post in posts:
@@ -70,36 +81,32 @@ def differing(whole: Found, spoilt: Found) -> str | None:
                 return f"a post was read that was never made: {post}"
     if spoilt.how != HARMLESS:
         return None
-    if _applied(spoilt) < _applied(whole) and _log(whole) == _log(spoilt):
-        return (
-            None  # rows that were applied and not synced are gone, as by a power cut: the log has them still
-        )
-    if _plain(whole) != _plain(spoilt):
-        return "the start found something else, and said nothing"
-    if whole.posts != spoilt.posts:
-        return "posts are missing, and nothing was noticed"
-    if whole.entries != spoilt.entries:
+    found, true_start = spoilt.opened, whole.opened
+    assert found is not None
+    assert true_start is not None
+    if _plain(found) != _plain(true_start):
+        if found.member != true_start.member or not explains(found):
+            return "the start found something else, and said nothing"
+    elif whole.entries != spoilt.entries:
         return "entries of the log are others or missing, and nothing was noticed"
+    return _lacking(spoilt)
+
+
+def _lacking(found: Found) -> str | None:
+    """What a start said to be there, and was not read; or None."""
+    opened = found.opened
+    if opened is None or opened.restored is None or opened.board is None:
+        return None
+    heads = {(stream.kind.value, stream.name): stream.seq for stream in opened.board.streams}
+    if heads != {stream: len(posts) for stream, posts in found.posts.items()}:
+        return "posts are missing, and nothing was noticed"
+    if len(found.entries) != opened.restored.last_index - opened.restored.anchor.index:
+        return "entries of the log are missing, and nothing was noticed"
     return None
 
 
-def _applied(found: Found) -> int:
-    assert found.opened is not None
-    assert found.opened.restored is not None
-    return found.opened.restored.applied
-
-
-def _log(found: Found) -> Restored:
-    """What a start found of what is synced, each time."""
-    restored = _plain(found).restored
-    assert restored is not None
-    return attrs.evolve(restored, applied=0)
-
-
-def _plain(found: Found) -> Opened:
+def _plain(opened: Opened) -> Opened:
     """What a start found, without what is of this start alone, or advice."""
-    opened = found.opened
-    assert opened is not None
-    assert opened.restored is not None
-    restored = attrs.evolve(opened.restored, incarnation=0, entries=())
-    return attrs.evolve(opened, restored=restored, learnt={})
+    restored = opened.restored
+    plain = None if restored is None else attrs.evolve(restored, incarnation=0, entries=())
+    return attrs.evolve(opened, restored=plain, learnt={})

@@ -15,7 +15,9 @@ from bulletin.core.store.records import (
     decode_stream,
 )
 from bulletin.simulation.memory_tables import MemoryTables
-from bulletin.storage.tables import read_anchor, read_document, read_incarnations, read_marks
+from bulletin.storage.database import DAMAGE
+from bulletin.storage.tables import read_anchor, read_document, read_hard, read_incarnations, read_marks
+from bulletin.torture.sqlite.twin import Shelf
 
 _SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 
@@ -57,3 +59,22 @@ def load(connection: apsw.Connection) -> MemoryTables:
         tables.sessions[sessions.user] = sessions
     tables.incoming = dict(rows("SELECT number, body FROM incoming"))
     return tables
+
+
+def load_shelf(connection: apsw.Connection) -> Shelf:
+    """What a start does not say of a database; a table of it may be damaged, which a start need not notice."""
+
+    def rows(statement: str, *bindings: int) -> list[Any] | None:
+        try:
+            return connection.execute(statement, bindings).fetchall()
+        except DAMAGE:
+            return None
+
+    parts = rows("SELECT number, body FROM incoming")
+    posts = rows("SELECT key >> ?1, count(*), max(key) & ?2 FROM posts GROUP BY 1", SEQ_BITS, _SEQ_MASK)
+    return Shelf(
+        None if parts is None else dict(parts),
+        None if posts is None else sum(count for _, count, _ in posts),
+        None if posts is None else {number: last for number, _, last in posts},
+        read_hard(connection).incarnation,
+    )

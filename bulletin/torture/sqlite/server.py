@@ -1,7 +1,7 @@
 """A server of this tier: the board tier's, on real SQLite."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
@@ -14,7 +14,7 @@ from bulletin.storage.server_directory import DAMAGED, DATABASE
 from bulletin.storage.sqlite_store import SqliteStore
 from bulletin.storage.tables import read_hard
 from bulletin.torture.sqlite.disk import DIRECTORY, SqliteDisk
-from bulletin.torture.sqlite.loading import load
+from bulletin.torture.sqlite.loading import load, load_shelf
 from bulletin.torture.sqlite.look import HARMLESS, READING, SCRUBBING
 from bulletin.torture.sqlite.twin import Shelf, Twins, TwinStore
 
@@ -74,13 +74,9 @@ class SqliteServer(Server):
         """See :class:`bulletin.torture.sqlite.twin.Database`."""
         connection = self._connect()
         try:
-            rows: list[Any] = connection.execute("SELECT number, body FROM incoming").fetchall()
-            record = read_hard(connection)
-            posts = connection.execute("SELECT count(*) FROM posts").get
+            return load_shelf(connection)
         finally:
             connection.close()
-        assert isinstance(posts, int)
-        return Shelf(dict(rows), posts, record.incarnation)
 
     def _named(self, member: bytes) -> None:
         self.world.by_member.pop(self.member, None)
@@ -142,6 +138,7 @@ class SqliteServer(Server):
             if how in (READING, SCRUBBING):
                 self.disk.files.put(str(DIRECTORY / DAMAGED), b"it was scrubbed")
             self.twins.spoilt = how != HARMLESS
+            self.twins.shelf_spoilt = not self.twins.spoilt
         self.disk.heal()
         super().heal()
 

@@ -17,7 +17,7 @@ import attrs
 
 from bulletin.core.board.history import Page, PageQuery
 from bulletin.core.board.outcome import Applied, RestoredBoard
-from bulletin.core.log.entry import Entry
+from bulletin.core.log.entry import NO_ANCHOR, Entry
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch, Persist, Restored, Taken
 from bulletin.core.store.hard_record import HardRecord
@@ -42,15 +42,17 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Shelf:
-    """What a start does not say of a database.
+    """What a start does not say of a database, as it does not read it.
 
-    :param parts: of another server's tables, as far as they have come, by their numbers.
-    :param posts: how many there are in all.
+    :param parts: of another server's tables, as far as they have come, by their numbers; None: damaged.
+    :param posts: how many there are in all; None: damaged.
+    :param last: of each stream's posts the last number; None: damaged.
     :param incarnation: of this start.
     """
 
-    parts: Mapping[int, bytes]
-    posts: int
+    parts: Mapping[int, bytes] | None
+    posts: int | None
+    last: Mapping[int, int] | None
     incarnation: int
 
 
@@ -83,6 +85,8 @@ class Twins:
         """How often something under way was found to be on the disk after a crash."""
         self.spoilt = False
         """Whether SQLite's files are damaged, or may be."""
+        self.shelf_spoilt = False
+        """Whether that goes, at most, for what no start reads, nor the scrubber checks."""
 
     def adopt(self, opened: Opened, database: Database) -> MemoryStore:
         """Have the memory store's disk hold what was found on SQLite's, and open it.
@@ -91,11 +95,14 @@ class Twins:
         :raises StoreError: the disk is spoilt, and more is wrong with it than that something is gone.
         """
         shelf = database.shelf()
-        for number, disk in enumerate(self._beginnings()):
-            if _opens_as(disk, opened, shelf):
+        for number, disk in enumerate(self._beginnings(losing=self.power_failed)):
+            if _has_shelf(disk, shelf) and _opens_as(disk, opened, shelf.incarnation):
                 self.adopted += number > 0
                 return self._go_on(disk)
         found = opened.restored
+        left = self._left(opened, shelf) if self.spoilt or self.shelf_spoilt else None
+        if left is not None:
+            return self._go_on(left)
         if self.spoilt and found is not None and found.trusted_from is not None:
             return self._go_on(_loaded(opened, database))
         what = (
@@ -103,12 +110,33 @@ class Twins:
         )
         raise Violation(TWINS, f"after a crash SQLite has {what}, which no beginning of what was asked gives")
 
-    def _beginnings(self) -> Iterator[SimulatedDisk]:
-        """Copies of the memory store's disk, as SQLite's may be: the likeliest first."""
+    def _left(self, opened: Opened, shelf: Shelf) -> SimulatedDisk | None:
+        """What a spoilt disk may be that has lost nothing of what a start reads, as its start found it; None: it is none.
+
+        Either only what is on the shelf is another, or the tables were made anew of the log, and the start says so.
+        """
+        disks = list(self._beginnings(losing=self.power_failed))
+        for disk in disks:
+            _shelve(disk, shelf)
+        disks.sort(key=lambda disk: sum(map(len, disk.written.ahead.values())), reverse=True)
+        if opened.notes:
+            disks += [of_log for disk in disks if (of_log := _of_its_log(disk)) is not None]
+        return next((disk for disk in disks if _opens_as(disk, opened, shelf.incarnation)), None)
+
+    def explains(self, opened: Opened) -> bool:
+        """Whether a start may have found this on a copy of the disk: what was acknowledged, and of all else a beginning."""
+        incarnation = 1 if opened.restored is None else opened.restored.incarnation
+        return any(_opens_as(disk, opened, incarnation) for disk in self._beginnings(losing=True))
+
+    def _beginnings(self, *, losing: bool) -> Iterator[SimulatedDisk]:
+        """Copies of the memory store's disk, as SQLite's may be: the likeliest first.
+
+        :param losing: what was not synced may be gone.
+        """
         memory = self.memory
         lasting = len(memory.unsynced)
         yield from self._going_on(_copy(memory, lasting))
-        if self.power_failed:
+        if losing:
             for count in reversed(range(lasting)):
                 yield _copy(memory, count)
 
@@ -132,7 +160,7 @@ class Twins:
         memory.back_to(disk.written, disk.record)
         memory.file = disk.record
         self.under_way.clear()
-        self.power_failed = False
+        self.power_failed = self.shelf_spoilt = False
         store = _store_on(memory)
         store.open()
         return store
@@ -163,16 +191,57 @@ def _store_on(disk: SimulatedDisk) -> MemoryStore:
     )
 
 
-def _opens_as(disk: SimulatedDisk, opened: Opened, shelf: Shelf) -> bool:
-    """Whether a memory store opens a disk as SQLite did; then the disk's record is as it was before SQLite's start."""
-    found = opened.restored
+def _has_shelf(disk: SimulatedDisk, shelf: Shelf) -> bool:
+    """Whether a disk has what a database has, of what a start does not say."""
     tables = disk.written
-    if (found is None) != (tables.document is None):
-        return False
     posts = sum(map(len, tables.posts.values())) + sum(map(len, tables.ahead.values()))
-    if (tables.incoming, posts) != (shelf.parts, shelf.posts):
+    return (tables.incoming, posts) == (shelf.parts, shelf.posts)
+
+
+def _shelve(disk: SimulatedDisk, shelf: Shelf) -> None:
+    """Have a disk hold of another server's tables what is left of them in a database that is spoilt.
+
+    No start reads them, and nobody is shown anything of them before they are put in place, which checks parts by their hashes,
+    and posts by the last of a stream.  So a part that is another, and posts that are gone, are nothing that a start has to
+    notice: who takes the tables in asks for them again, and the memory store has to do the same.  What cannot be read stays as
+    it was: there SQLite fails, and says nothing that could be compared.
+    """
+    tables = disk.written
+    if shelf.parts is not None:
+        tables.incoming = dict(shelf.parts)
+    if shelf.last is not None:
+        tables.ahead = {
+            number: {seq: body for seq, body in posts.items() if seq <= shelf.last.get(number, 0)}
+            for number, posts in tables.ahead.items()
+        }
+    disk.back_to(tables, disk.record)
+
+
+def _of_its_log(disk: SimulatedDisk) -> SimulatedDisk | None:
+    """A disk whose tables were made anew of its log, as by a start that finds them damaged and the log whole; None: it is trimmed.
+
+    Nothing that was acknowledged is lost, since the tables follow from the log: the server counts as before.
+    """
+    tables = disk.written
+    if tables.document is None or tables.anchor != NO_ANCHOR:
+        return None
+    anew = MemoryTables(tables.window)
+    anew.document, anew.log, anew.incarnations = tables.document, tables.log, tables.incarnations
+    anew.marks = RestoredBoard.empty(tables.document.users_max, tables.document.channels_max).marks
+    twin = SimulatedDisk(disk.record.member)
+    twin.back_to(anew, disk.record)
+    return twin
+
+
+def _opens_as(disk: SimulatedDisk, opened: Opened, incarnation: int) -> bool:
+    """Whether a memory store opens a disk as SQLite did; then the disk's record is as it was before SQLite's start.
+
+    :param incarnation: of SQLite's start.
+    """
+    found = opened.restored
+    if (found is None) != (disk.written.document is None):
         return False
-    record = attrs.evolve(disk.record, member=opened.member, incarnation=shelf.incarnation - 1)
+    record = attrs.evolve(disk.record, member=opened.member, incarnation=incarnation - 1)
     disk.record = disk.file = record
     other = _store_on(_copy(disk, 0)).open()
     plain = attrs.evolve(opened, restored=_plain(found), notes=(), full=None, learnt={})
@@ -187,7 +256,7 @@ def _loaded(opened: Opened, database: Database) -> SimulatedDisk:
         raise StoreError(f"More of the disk is damaged than its start has found: {error}.") from error
     disk = SimulatedDisk(record.member)
     disk.back_to(tables, record)
-    if not _opens_as(disk, opened, database.shelf()):
+    if not _opens_as(disk, opened, database.shelf().incarnation):
         raise Violation(TWINS, "a start of a spoilt disk found what is not in its tables")
     return disk
 

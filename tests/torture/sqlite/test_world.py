@@ -16,8 +16,10 @@ from bulletin.simulation.board.options import Options
 from bulletin.simulation.violation import Violation
 from bulletin.storage.writer import Writer
 from bulletin.torture.sqlite.command import main
+from bulletin.torture.sqlite.faults import draw
 from bulletin.torture.sqlite.twin import TWINS, Shelf, Twins, TwinStore
 from bulletin.torture.sqlite.world import KINDS, SqliteWorld
+from tests.simulation.seeds import run_test
 
 ROOT = Path(__file__).parents[3]
 OPTIONS = Options(
@@ -28,6 +30,20 @@ OPTIONS = Options(
     faults=(("power_within", 0.2), ("power", 0.7), ("short_disk", 1.0), ("failing_sync", 2.0)),
     config=Config(retained_entries=4, held_entries=4),
 )
+REGRESSIONS = Path(__file__).parent / "regressions.txt"
+
+
+class RegressionTests(SynchronousTestCase):
+    """Seeds that failed once."""
+
+
+for _line in REGRESSIONS.read_text().splitlines():
+    if not _line.startswith("#"):
+        _number, _why = _line.split(maxsplit=1)
+        _test = run_test(
+            SqliteWorld, int(_number), draw(int(_number)), lambda world: len(world.notes.calls), _why
+        )
+        setattr(RegressionTests, f"test_{_number}", _test)
 
 
 class SeedTests(SynchronousTestCase):
@@ -57,6 +73,12 @@ class SeedTests(SynchronousTestCase):
         world = self.run_world(6, options)
         self.assertGreater(world.counts["spoilt_disk"], 2)
         self.assertGreater(world.counts["spoilt_server_goes_on"], 0)
+
+    def test_a_page_that_no_start_reads(self):
+        """That of the table with another server's parts is zeroed: the scrubber finds it, and nobody stumbles over it before."""
+        options = attrs.evolve(draw(354193943216), seconds=0.6, calm=1)
+        world = self.run_world(354193943216, options)
+        self.assertGreater(world.counts["spoilt_disk"], 0)
 
     def test_one_seed_is_one_run(self):
         options = attrs.evolve(OPTIONS, seconds=0.7)
