@@ -412,6 +412,46 @@ class Transfers:
         self.write(self.sender, self.receiver, count=3)
         self.assert_same(self.sender, self.receiver)
 
+    def test_the_log_brings_the_posts_that_are_asked_for(self):
+        """They come a second time, then: they are there, private ones under the number that they have."""
+        self.write(self.sender, self.receiver, count=10)
+        work = []
+        for _ in range(30):
+            persist = self.scribe.persist(self.commands())
+            work.append((persist, self.scribe.apply()))
+            self.sender.write(*work[-1])
+        feed = Feed(self.sender, self.receiver)
+        feed.begin()
+        while not isinstance(parts.decode_ask(feed.taken.ask), parts.AskPosts):
+            feed.step()
+        for persist, applied in work[:10]:
+            self.assertTrue(self.receiver.write(persist, applied), self.receiver.failures)
+        feed.run()
+        self.assertEqual(feed.asked.count(parts.BEGIN), 1)
+        for persist, applied in work[10:20]:
+            self.assertTrue(self.receiver.write(persist, applied), self.receiver.failures)
+        self.install_and_compare(feed)
+        self.write(self.sender, self.receiver, count=5)
+        self.assert_same(self.sender, self.receiver)
+
+    def test_the_log_brings_more_than_is_asked_for(self):
+        self.write(self.sender, self.receiver, count=10)
+        work = []
+        for _ in range(10):
+            persist = self.scribe.persist(self.commands())
+            work.append((persist, self.scribe.apply()))
+            self.sender.write(*work[-1])
+        feed = Feed(self.sender, self.receiver)
+        feed.begin()
+        while not isinstance(parts.decode_ask(feed.taken.ask), parts.AskPosts):
+            feed.step()
+        for persist, applied in work:
+            self.assertTrue(self.receiver.write(persist, applied), self.receiver.failures)
+        self.write(self.sender, self.receiver, count=10)
+        feed.run()
+        self.assertEqual(feed.asked.count(parts.BEGIN), 1)
+        self.assert_same(self.sender, self.receiver)
+
     def test_a_suffix_stays(self):
         self.write(self.sender, count=30)
         index = self.scribe.last_index

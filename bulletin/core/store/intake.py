@@ -87,6 +87,8 @@ class _Lacking:
     """Posts that are missing of one stream.
 
     :param chain: the chain hash at ``after``.
+    :param head: the chain hash at ``until``.
+    :param applied: the index of the own tables when it was looked at: the log may go on, and bring some of them.
     """
 
     stream: int
@@ -94,6 +96,7 @@ class _Lacking:
     chain: bytes
     until: int
     head: bytes
+    applied: int
 
 
 class Intake:
@@ -233,6 +236,7 @@ class Intake:
 
     def _look_at_heads(self, number: int) -> None:
         shelf = self._shelf
+        applied = shelf.applied().applied
         for key, body in self.rows_of(number):
             stream = _integer(key)
             try:
@@ -243,9 +247,33 @@ class Intake:
                 raise Refused("a head of a post that cannot be")
             last, last_chain = shelf.last_post(stream)
             if last < seq:
-                self._lacking.append(_Lacking(stream, last, last_chain, seq, chain))
+                self._lacking.append(_Lacking(stream, last, last_chain, seq, chain, applied))
             elif (last_chain if last == seq else shelf.chain(stream, seq)) != chain:
                 raise Damaged(f"the posts of stream {stream}, against the leader's tables,")
+
+    def _look_again(self, lacking: dict[int, _Lacking], rows: Rows) -> bool:
+        """See what the log has brought since of the streams that posts came of: what is in the tables is not put there again.
+
+        :returns: whether it may have brought something.
+        """
+        applied = self._shelf.applied().applied
+        streams = dict.fromkeys(_integer(row) >> SEQ_BITS for row, _ in rows)
+        items = [lacking[stream] for stream in streams if stream in lacking]
+        moved = [item for item in items if item.applied < applied]
+        for item in moved:
+            item.applied = applied
+            self._move(item)
+        return bool(moved)
+
+    def _move(self, item: _Lacking) -> None:
+        shelf = self._shelf
+        last, chain = shelf.last_post(item.stream)
+        if last > item.until:
+            last, chain = item.until, shelf.chain(item.stream, item.until) or b""
+        if last == item.until and chain != item.head:
+            raise Damaged(f"the posts of stream {item.stream}, against the leader's tables,")
+        if last > item.after:
+            item.after, item.chain = last, chain
 
     # Posts
 
@@ -257,6 +285,7 @@ class Intake:
         kept: list[tuple[int, int, bytes]] = []
         private: list[tuple[int, str, int, int]] = []
         lacking = {item.stream: item for item, _ in zip(self._lacking, range(RANGES_MAX), strict=False)}
+        moved = self._look_again(lacking, rows)
         for row, body in rows:
             key = _integer(row)
             stream, seq = key >> SEQ_BITS, key & ((1 << SEQ_BITS) - 1)
@@ -275,7 +304,7 @@ class Intake:
             kept.append((stream, seq, body))
             if kind is StreamKind.INBOX:
                 private.append((stream, values[POST_USER], values[POST_CLOCK], seq))
-        if not kept:
+        if not kept and not moved:
             raise Refused("posts that are not there")
         self._shelf.put_posts(kept, private)
         while self._lacking and self._lacking[0].after == self._lacking[0].until:
