@@ -18,6 +18,9 @@ A peer that has itself lost what it remembered may have let in messages by an an
 that the network held back would look like a start that has forgotten the term of these messages.  So whoever is greeted by a
 new start greets back, until that is answered, and nothing is concluded from what was heard before a first greeting.
 
+Whoever is told finds the right directory, perhaps, and starts on that: so what the old copy has said meanwhile is not held
+against the member.
+
 What is not noticed: a copy put back while every peer that heard more is away, or has started anew since; be it of an
 earlier start, if the server starts as often again before it meets whoever remembers.  Such a server is one of the failures
 that a majority tolerates, and being away is another.
@@ -58,6 +61,8 @@ class Greeter:
         """Peers who have not answered this start's greeting, or have begun anew since they did."""
         self._heard: dict[bytes, tuple[int, int]] = {}
         """Of each peer the latest term heard, and how far its disk has the log of the leader of that term."""
+        self._old_copies: set[bytes] = set()
+        """Peers whose present start is known to be on an old copy: what such a one says is not on the disk whose place it took."""
         self._term = state.term
         # A loss that is known is no rollback.
         self._last_index = max(state.log.synced, state.trusted_from or 0)
@@ -79,7 +84,8 @@ class Greeter:
 
         :param last_index: its disk holds what the leader of this term has, or had, up to here, too.
         """
-        self._heard[peer] = max(self._heard.get(peer, (0, 0)), (term, last_index))
+        if peer not in self._old_copies:
+            self._heard[peer] = max(self._heard.get(peer, (0, 0)), (term, last_index))
 
     def tick(self) -> None:
         """Greet again whoever has not answered; less and less often."""
@@ -114,6 +120,10 @@ class Greeter:
         if remembered != self._seen.get(peer, 0):
             self._seen[peer] = remembered
             state.disk.remember(peer, remembered)
+        if remembered > greeting.incarnation:
+            self._old_copies.add(peer)
+        else:
+            self._old_copies.discard(peer)
         reply = GreetingReply(state.term, greeting.incarnation, remembered)
         state.outbox.send(peer, reply, state.disk.remembered_sequence)
         self._judged.add(peer)

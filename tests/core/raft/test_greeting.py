@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bulletin.core.log.entry import EntryKind, make_entry
 from bulletin.core.raft.config import Config
 from bulletin.core.raft.greeting import BANNED, CHANCE_BITS
-from bulletin.core.raft.messages import Append, Greeting, GreetingReply, RequestVote
+from bulletin.core.raft.messages import Append, AppendReply, Greeting, GreetingReply, RequestVote
 from bulletin.core.raft.node import Node
 from tests.core.raft.making import IDS, THREE, Group, at, entries_of, operation, restored_of
 
@@ -131,6 +131,18 @@ class ForgottenEntriesTests(SynchronousTestCase):
         greetings = [m for to, m in self.node.ready().messages if to == PEER and isinstance(m, Greeting)]
         self.assertEqual((own.term, own.last_index), (2, 3))
         self.assertEqual(greetings, [own])
+
+    def test_what_an_old_copy_says_is_not_held_against_the_right_directory(self) -> None:
+        """The copy begins start 5, hears of term 4, and is put aside: then the right directory begins start 9."""
+        self.led(3)
+        self.node.receive(PEER, Greeting(1, (5 << CHANCE_BITS) | 1, 2), at(0))
+        self.node.receive(PEER, AppendReply(4, 3, True, 0, 3, 0, 1), at(0.1))
+        self.assertEqual(self.node.status().term, 4)
+        self.node.ready()
+        self.assertEqual(self.remembered(3, 3), NINTH)
+        self.node.receive(PEER, AppendReply(4, 3, True, 0, 3, 0, 1), at(0.2))
+        tenth = NINTH + (1 << CHANCE_BITS)
+        self.assertEqual(self.remembered(3, 3, tenth), BANNED)
 
     def test_each_start_speaks_for_itself(self) -> None:
         """A loss that the ninth start knew of, and so counted in its greeting, may be made good with less."""
