@@ -62,12 +62,14 @@ def _begin_anew(directory: ServerDirectory, name: str, why: str) -> str:
         record = begin_anew(file, bad_slots, salvaged, document, damage, whole_log=log is not None)
         of_log = log is not None and record.last_index == log.rows[-1][0]
         directory.note_damage(why)
+        document = document if record.cluster else None
         database.create(directory.mended, record, name, directory.files, document, log if of_log else None)
     directory.put_database_aside()
     directory.put_mended_in_place()
     directory.end_damage()
-    whole = not record.trusted_from
-    if whole:
+    if not record.cluster:
+        return f"{damage}: it was put aside, and a new one is begun; there was nothing in it yet."
+    if not record.trusted_from:
         return f"{damage}: it was put aside, and a new one is made of its log, which is whole."
     return (
         f"{damage}: it was put aside, and a new one is begun, which the other servers fill. The server does not vote until"

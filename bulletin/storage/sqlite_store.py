@@ -235,6 +235,8 @@ class SqliteStore:
             marks = read_marks(connection)
             log = read_log(connection, record, marks.applied, self._tuning.check_entries)
             board = read_board(connection, log.document, marks, self._tuning.window)
+        else:
+            database.check_all(connection)
         return record, log, board, read_incarnations(connection)
 
     def _open_hard_state(self) -> HardStateFile:

@@ -25,6 +25,7 @@ from tests.storage.scribe import Scribe
 from tests.storage.stores import SqliteHarness
 
 PEER = b"another-16-bytes"
+PAGE_BYTES = 4096
 
 
 class Damaged(SynchronousTestCase):
@@ -371,6 +372,46 @@ class AsideTests(Damaged):
             content[at] ^= 1
             self.database.write_bytes(content)
             self.put_aside("damaged", of_log=None)
+
+
+class EmptyTests(SynchronousTestCase):
+    """A server that was never founded has nothing to lose: its start notices whatever is damaged, and begins anew."""
+
+    def test_any_page(self):
+        disk = SqliteHarness.hasty(self)
+        member = disk.start().member
+        disk.stop()
+        database = disk.directory / "board.sqlite"
+        size = database.stat().st_size
+        self.assertEqual(size % PAGE_BYTES, 0)
+        for at in range(0, size, PAGE_BYTES):
+            content = bytearray(database.read_bytes())
+            content[at : at + PAGE_BYTES] = bytes(PAGE_BYTES)
+            database.write_bytes(content)
+            opened = disk.start()
+            self.assertEqual((opened.member, opened.restored), (member, None))
+            self.assertIn(
+                "was put aside, and a new one is begun; there was nothing in it yet", opened.notes[0]
+            )
+            disk.stop()
+        self.assertEqual(disk.start().notes, ())
+        restored, _ = disk.found(member)
+        self.assertEqual(restored.incarnation, size // PAGE_BYTES + 2)
+        disk.stop()
+        opened = disk.start()
+        self.assertEqual(
+            (opened.restored.last_index, opened.restored.trusted_from, opened.notes), (1, None, ())
+        )
+        disk.stop()
+
+    def test_with_the_hard_state_file(self):
+        disk = SqliteHarness.hasty(self)
+        disk.start()
+        disk.stop()
+        (disk.directory / "board.sqlite").write_bytes(b"no")
+        (disk.directory / "hard-state").write_bytes(b"no")
+        error = self.assertRaises(StoreError, disk.start)
+        self.assertIn("the hard-state file is damaged too", str(error))
 
 
 class EndsAt(HastyFiles):

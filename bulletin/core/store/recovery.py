@@ -22,13 +22,14 @@ whole, the new one gets it: the tables follow from it, nothing was lost, and the
 and nothing else: that is a database which has lost all of its commits but the first.  So what is above goes for it, too; the log
 or tables of a leader bring everything back, and until then the server counts for nothing.  Who it is, which term it has
 reached and for whom it has voted must be known for certain: from the hard-state file, to which the database alone can be no
-witness, since it is damaged.
+witness, since it is damaged.  If that says that the server was never founded, there is nothing to keep but its id.
 """
 
 from typing import Final
 
 import attrs
 
+from bulletin.core.log.entry import NO_HASH
 from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import StoreError
@@ -131,6 +132,8 @@ def begin_anew(
             f"{damage}, and the hard-state file is damaged too, so that nothing tells for whom this server has voted."
             f" {_ADVICE}"
         )
+    if not file.cluster and not bad_slots and (database is None or _next_of(database, file)):
+        return HardRecord(file.member, b"", file.commit + 1, file.incarnation, 0, None, 0, NO_HASH)
     if database is not None and (database.member, database.cluster) != (file.member, file.cluster):
         raise StoreError(f"{damage}, and it is not of the server that the hard-state file is of. {_ADVICE}")
     if document is None or document.cluster != file.cluster:
@@ -156,6 +159,11 @@ def begin_anew(
         document.entry().hash,
         max(max(record.last_index, record.trusted_from) for record in records),
     )
+
+
+def _next_of(database: HardRecord, file: HardRecord) -> bool:
+    """Whether a database has one commit at most that the file has not: then nobody was told of that."""
+    return database.member == file.member and database.commit <= file.commit + 1
 
 
 _ADVICE = (

@@ -1,6 +1,7 @@
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from bulletin.core.log.entry import NO_HASH
 from bulletin.core.log.founding import FoundingDocument, Member
 from bulletin.core.store.hard_record import HardRecord
 from bulletin.core.store.port import StoreError
@@ -165,6 +166,22 @@ class BeginAnewTests(SynchronousTestCase):
         behind = evolve(commit=6, last_index=40)
         begun = begin_anew(RECORD, 0, behind, DOCUMENT, "It", whole_log=True)
         self.assertEqual((begun.last_index, begun.trusted_from), (1, 41))
+
+    def test_a_server_that_was_never_founded(self):
+        """There is nothing to lose but its id, be it that the database was about to be founded."""
+        file = HardRecord(RECORD.member, b"", 4, 3, 0, None, 0, NO_HASH)
+        founding = evolve(commit=5, term=1, vote=None, last_index=1)
+        for database in (None, file, founding):
+            begun = self.begun(file=file, database=database, document=None)
+            self.assertEqual(begun, attrs.evolve(file, commit=5))
+            self.assertEqual(judge(begun, file, 0, "/data").record.incarnation, 4)
+
+    def test_a_server_of_which_that_is_not_certain(self):
+        file = HardRecord(RECORD.member, b"", 4, 3, 0, None, 0, NO_HASH)
+        self.refused("for whom this server has voted", file=file, bad_slots=1, database=None)
+        self.refused("not of the server", file=file, bad_slots=1, database=evolve(commit=5))
+        self.refused("not of the server", file=file, database=evolve(commit=6))
+        self.refused("not of the server", file=file, database=attrs.evolve(file, member=VOTE))
 
     def test_where_the_newest_slot_may_be_the_one_that_is_gone(self):
         self.begun(bad_slots=1, database=evolve(commit=8))
