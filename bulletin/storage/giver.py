@@ -56,11 +56,11 @@ _KEYS: Final = {
     "operations": "number",
 }
 _ROWS: Final = (
-    "SELECT json_group_array(json_array({key}, length(body))), CAST(group_concat(body, '') AS BLOB)"
+    "SELECT json_group_array(json_array({key}, coalesce(length(body), 0))), CAST(group_concat(body, '') AS BLOB)"
     " FROM (SELECT {key}, body FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?)"
 )
 _POST_LENGTHS: Final = (
-    "SELECT json_group_array(json_array(key, length(body)))"
+    "SELECT json_group_array(json_array(key, coalesce(length(body), 0)))"
     " FROM (SELECT key, body FROM posts WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?)"
 )
 _POST_BODIES: Final = "SELECT CAST(group_concat(body, '') AS BLOB) FROM (SELECT body FROM posts WHERE key BETWEEN ? AND ? ORDER BY key)"

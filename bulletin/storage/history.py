@@ -45,7 +45,7 @@ CHUNK_BYTES: Final = 1 * MIB
 FETCH_ENTRIES_MAX: Final = 4096
 """Entries that one fetch returns at most."""
 
-_LENGTHS: Final = "SELECT json_group_array(length(body)) FROM (SELECT body FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key})"
+_LENGTHS: Final = "SELECT json_group_array(coalesce(length(body), 0)) FROM (SELECT body FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key})"
 _BODIES: Final = (
     "SELECT CAST(group_concat(body, '') AS BLOB)"
     " FROM (SELECT body FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key})"
@@ -67,7 +67,7 @@ _SIDE: Final = """
 _SIDE_FORWARD: Final = _SIDE.format(beyond="<", within=">=", back="DESC", on="ASC")
 _SIDE_BACKWARD: Final = _SIDE.format(beyond=">", within="<=", back="ASC", on="DESC")
 _SIDE_LENGTHS: Final = (
-    "SELECT json_group_array(length(body)) FROM (SELECT body FROM json_each(?) JOIN posts ON posts.key = value"
+    "SELECT json_group_array(coalesce(length(body), 0)) FROM (SELECT body FROM json_each(?) JOIN posts ON posts.key = value"
     " ORDER BY json_each.key)"
 )
 _SIDE_BODIES: Final = (
@@ -178,9 +178,9 @@ def _side_rows(
     step = 1 if query.forward else -1
     edge = 0 if query.forward else count + 1
     at = edge if found[1] is None else json.loads(found[1])[1]
-    for _, n, _ in rows:
+    for _, n, seq in rows:
         at += step
-        if n != at:
+        if n != at or not isinstance(seq, int):
             raise Damaged(f"a row of table conversations of inbox {number}")
     if len(rows) <= query.limit and at != (count if query.forward else 1):
         raise Damaged(f"a row of table conversations of inbox {number}")

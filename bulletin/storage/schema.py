@@ -31,6 +31,9 @@ as two values per table, a JSON object ``{key: offset · 2^24 + length}`` and on
 an INSTEAD OF trigger on a temporary view puts everything where it belongs: one step, one transaction, which
 SQLite begins and commits by itself.
 
+What is declared (``NOT NULL``, a type) holds for what is written: a bit that flips in the head of a record makes NULL of a body, or a
+text, and SQLite gives that.  So whoever reads a value checks its type, and a length may be missing.
+
 A file has a *version*, and the version of the oldest software that may still open it, its *compatible* version:
 software refuses a file whose compatible version is above its own.
 """

@@ -239,7 +239,7 @@ class Scrubber:
             ended = True
             with closing(rows):
                 for number, body in rows:
-                    if number <= after:
+                    if number <= after or not isinstance(body, bytes):
                         raise Damaged(f"row {number} of table incoming")
                     ended, after = False, number
                     total += len(body)

@@ -112,7 +112,10 @@ class DatabaseShelf:
         for inbox, sender, clock, seq in private:
             side = inbox, sender
             if side not in counts:
-                counts[side] = self._connection.execute(_COUNT, side).get or 0
+                count = self._connection.execute(_COUNT, side).get or 0
+                if not isinstance(count, int):
+                    raise Damaged(f"a row of table conversations of inbox {inbox}")
+                counts[side] = count
             counts[side] += 1
             numbered.append((inbox, sender, clock, counts[side], seq))
         self._connection.executemany("INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?, ?)", numbered)
@@ -237,7 +240,7 @@ def sweep(connection: apsw.Connection, anchor: int) -> int:
     """Remove a few of the oldest rows up to the log's anchor; says how many."""
     lengths = json.loads(
         connection.execute(
-            "SELECT json_group_array(json_array(idx, length(body)))"
+            "SELECT json_group_array(json_array(idx, coalesce(length(body), 0)))"
             " FROM (SELECT idx, body FROM log WHERE idx <= ? ORDER BY idx LIMIT ?)",
             (anchor, SWEEP_ROWS),
         ).get

@@ -250,7 +250,8 @@ class SqliteStore:
         """Hold the database's hard state against the file's."""
         found, bad_slots = hard_state.read()
         alone = log is not None and len(log.document.members) == 1
-        return judge(record, found, bad_slots, str(self._directory.path), alone=alone)
+        place, founded = str(self._directory.path), self._files.exists(self._directory.founding)
+        return judge(record, found, bad_slots, place, alone=alone, founded=founded)
 
     def _raise_incarnation(
         self, connection: apsw.Connection, hard_state: HardStateFile, record: HardRecord
@@ -438,8 +439,7 @@ class SqliteStore:
         marks = read_marks(connection)
         log = read_log(connection, record, marks.applied, self._tuning.check_entries)
         board = read_board(connection, log.document, marks, self._tuning.window)
-        incarnations = read_incarnations(connection)
-        return log, board, restored(log, record, marks.applied, incarnations)
+        return log, board, restored(log, record, marks.applied, read_incarnations(connection))
 
     def _installed(
         self,

@@ -141,7 +141,7 @@ def _check_from(connection: apsw.Connection, applied: int, last_index: int, chec
     """Where to begin: at what is not applied at the latest, else at what can be checked in no time."""
     first, size = applied + 1, 0
     rows = connection.execute(
-        "SELECT idx, length(body) FROM log WHERE idx BETWEEN ? AND ? ORDER BY idx DESC",
+        "SELECT idx, coalesce(length(body), 0) FROM log WHERE idx BETWEEN ? AND ? ORDER BY idx DESC",
         (last_index - check_entries + 1, applied),
     )
     with closing(rows):

@@ -16,7 +16,7 @@ from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState
-from bulletin.core.store.port import StoreError, StoreFull
+from bulletin.core.store.port import StoreDamaged, StoreError, StoreFull
 from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
@@ -101,6 +101,20 @@ class Damaged(SynchronousTestCase):
         body = bytearray(self.body(table, key, value))
         body[place] ^= 4
         self.change(f"UPDATE {table} SET body = ? WHERE {key} = ?", bytes(body), value)
+
+    def lose_value(self, table, column, key, value):
+        """As a bit that flips in the head of its record leaves a row: with NULL, whatever the table's declaration says."""
+        with contextlib.closing(apsw.Connection(str(self.database))) as connection:
+            declared = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).get
+        for sql, statement in (
+            (declared.replace(" NOT NULL", ""), f"UPDATE {table} SET {column} = NULL WHERE {key} = ?"),
+            (declared, None),
+        ):
+            with contextlib.closing(apsw.Connection(str(self.database))) as connection:
+                connection.execute("PRAGMA writable_schema = ON")
+                connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, table))
+            if statement:
+                self.change(statement, value)
 
 
 class RefusalTests(Damaged):
@@ -413,6 +427,21 @@ class EmptyTests(SynchronousTestCase):
         error = self.assertRaises(StoreError, disk.start)
         self.assertIn("the hard-state file is damaged too", str(error))
 
+    def test_one_that_only_seems_to_be_empty(self):
+        """Of all that it had a database is left from before it was founded: the founding document beside it tells."""
+        disk = SqliteHarness.hasty(self)
+        disk.start()
+        disk.stop()
+        database, hard_state = disk.directory / "board.sqlite", disk.directory / "hard-state"
+        empty = database.read_bytes()
+        disk.begin()
+        disk.stop()
+        database.write_bytes(empty)
+        hard_state.unlink()
+        for _ in range(2):
+            error = self.assertRaises(StoreError, disk.start)
+            self.assertIn("has lost everything that it held", str(error))
+
 
 class EndsAt(HastyFiles):
     """Files whose nth operation of a kind, and every one after it, fails."""
@@ -463,6 +492,28 @@ class NoticedTests(Damaged):
         self.assertEqual(len(self.disk.page(part).posts), 33)
         self.assertIsNone(self.disk.page(query))
         self.failed("table posts")
+
+    def test_values_that_are_gone(self):
+        """Of a post, of an entry, and of a row of a conversation."""
+        self.lose_value("posts", "body", "key", 2 << 40 | 7)
+        self.lose_value("log", "body", "idx", 17)
+        self.lose_value("conversations", "seq", "n", 9)
+        self.disk.tuning["check_entries"] = 5
+        for ask in (
+            lambda: self.disk.page(PageQuery(StreamKind.CHANNEL, "geral", None, None, None, 500)),
+            lambda: self.disk.page(PageQuery(StreamKind.INBOX, "ana", "rui", None, None, 500)),
+            lambda: self.disk.fetch(Fetch(1, 10, 30, 1 << 20)),
+        ):
+            self.disk.failures.clear()
+            self.disk.start()
+            self.assertIsNone(ask())
+            self.assertIsInstance(self.disk.failures[0], StoreDamaged)
+            self.disk.stop()
+            (self.directory / "damaged").unlink()
+
+    def test_an_entry_without_a_body(self):
+        self.lose_value("log", "body", "idx", 38)
+        self.put_aside("row 38 of table log", of_log=False)
 
     def test_nothing_is_served_afterwards(self):
         self.flip("posts", "key", 2 << 40 | 7)

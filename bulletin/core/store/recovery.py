@@ -49,7 +49,13 @@ class Verdict:
 
 
 def judge(
-    database: HardRecord, file: HardRecord | None, bad_slots: int, place: str, *, alone: bool = False
+    database: HardRecord,
+    file: HardRecord | None,
+    bad_slots: int,
+    place: str,
+    *,
+    alone: bool = False,
+    founded: bool = False,
 ) -> Verdict:
     """Compare the two, and raise the incarnation.
 
@@ -58,10 +64,13 @@ def judge(
     :param bad_slots: slots of the file that are damaged (or torn by a power cut).
     :param place: the directory, for sentences.
     :param alone: the server is the only one of its cluster.
+    :param founded: a file beside both says that the server was founded, or was about to be.
     :raises StoreError: the two are not of one server, or the whole log is gone, or what was lost is nowhere else.
     """
     if file is not None:
         _same_server(database, file, place)
+    elif founded and not database.cluster:  # there was a file before there was anything to be founded by
+        raise StoreError(f"The database in {place} has lost everything that it held. {_advice(place)}")
     notes = []
     trusted_from = database.trusted_from
     newest = database

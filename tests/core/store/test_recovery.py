@@ -27,6 +27,13 @@ class JudgeTests(SynchronousTestCase):
         file = evolve(commit=6, term=4, vote=None, last_index=40)
         self.assertEqual(self.judge(RECORD, file), (evolve(commit=8, incarnation=4), 0))
 
+    def test_a_server_that_only_seems_to_be_empty(self):
+        empty = HardRecord(RECORD.member, b"", 1, 0, 0, None, 0, NO_HASH)
+        self.assertEqual(judge(empty, None, 0, "/data").record.incarnation, 1)
+        self.assertEqual(judge(empty, empty, 0, "/data", founded=True).record.incarnation, 1)
+        error = self.assertRaises(StoreError, judge, empty, None, 0, "/data", founded=True)
+        self.assertIn("has lost everything", str(error))
+
     def test_a_torn_slot(self):
         file = evolve(commit=6, term=4, vote=None, last_index=40)
         self.assertEqual(self.judge(RECORD, file, 1), (evolve(commit=8, incarnation=4), 1))

@@ -77,8 +77,8 @@ class CutLogTests(SynchronousTestCase):
     def test_a_hard_state_file_that_nobody_asks(self):
         """A planted bug: where the file knows of later commits than the database has, the database is believed."""
 
-        def believing(database, _file, bad_slots, place, *, alone):
-            return judge(database, database, bad_slots, place, alone=alone)
+        def believing(database, _file, bad_slots, place, **beside):
+            return judge(database, database, bad_slots, place, **beside)
 
         self.patch(sqlite_store, "judge", believing)
         self.assertEqual(self.wrong(), {"the start found something else, and said nothing"})
