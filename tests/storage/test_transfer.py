@@ -394,15 +394,28 @@ class Transfers:
 
     # The log
 
+    def work(self, count):
+        """So many writes that the sender has, and the receiver has not."""
+        work = []
+        for _ in range(count):
+            persist = self.scribe.persist(self.commands())
+            work.append((persist, self.scribe.apply()))
+            self.sender.write(*work[-1])
+        return work
+
+    def feed_to_posts(self):
+        """A transfer that has come as far as to ask for posts."""
+        feed = Feed(self.sender, self.receiver)
+        feed.begin()
+        while not isinstance(parts.decode_ask(feed.taken.ask), parts.AskPosts):
+            feed.step()
+        return feed
+
     def test_the_log_goes_on_after_all(self):
         """Posts have come ahead of the log; the log brings the same ones, and nobody sees them before."""
         self.write(self.sender, self.receiver, count=10)
         before = [(query, self.receiver.page(query)) for query in self.queries()]
-        work = []
-        for _ in range(30):
-            persist = self.scribe.persist(self.commands())
-            work.append((persist, self.scribe.apply()))
-            self.sender.write(*work[-1])
+        work = self.work(30)
         Feed(self.sender, self.receiver).run()
         for query, page in before:
             self.assertEqual(self.receiver.page(query), page, query)
@@ -415,15 +428,8 @@ class Transfers:
     def test_the_log_brings_the_posts_that_are_asked_for(self):
         """They come a second time, then: they are there, private ones under the number that they have."""
         self.write(self.sender, self.receiver, count=10)
-        work = []
-        for _ in range(30):
-            persist = self.scribe.persist(self.commands())
-            work.append((persist, self.scribe.apply()))
-            self.sender.write(*work[-1])
-        feed = Feed(self.sender, self.receiver)
-        feed.begin()
-        while not isinstance(parts.decode_ask(feed.taken.ask), parts.AskPosts):
-            feed.step()
+        work = self.work(30)
+        feed = self.feed_to_posts()
         for persist, applied in work[:10]:
             self.assertTrue(self.receiver.write(persist, applied), self.receiver.failures)
         feed.run()
@@ -436,15 +442,8 @@ class Transfers:
 
     def test_the_log_brings_more_than_is_asked_for(self):
         self.write(self.sender, self.receiver, count=10)
-        work = []
-        for _ in range(10):
-            persist = self.scribe.persist(self.commands())
-            work.append((persist, self.scribe.apply()))
-            self.sender.write(*work[-1])
-        feed = Feed(self.sender, self.receiver)
-        feed.begin()
-        while not isinstance(parts.decode_ask(feed.taken.ask), parts.AskPosts):
-            feed.step()
+        work = self.work(10)
+        feed = self.feed_to_posts()
         for persist, applied in work:
             self.assertTrue(self.receiver.write(persist, applied), self.receiver.failures)
         self.write(self.sender, self.receiver, count=10)

@@ -5,10 +5,9 @@ from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bulletin.simulation.board import World
 from bulletin.simulation.board.old_copies import Forgotten
 from bulletin.simulation.board.server import Server
-from tests.simulation.board.test_witnesses import OPTIONS, Longest
+from tests.simulation.board.test_witnesses import Longest, formed
 
 SECONDS = 5.0
 
@@ -17,12 +16,7 @@ class OldCopyTests(SynchronousTestCase):
     """The leader's disk goes back, with one follower away that lacks what is on both others."""
 
     def setUp(self) -> None:
-        self.world = World(5, OPTIONS)
-        for process in self.world.processes.values():
-            if process is not self.world.auditor:
-                process.start()
-        self.world.healing.form()
-        (self.leader,) = (server for server in self.world.servers if server.node.leads)
+        self.world, self.leader = formed()
         self.behind, self.witness = (server for server in self.world.servers if server is not self.leader)
         self.behind.kill()
         self.pass_time(1.0)

@@ -20,17 +20,23 @@ class Longest(Random):
         return options[-1]
 
 
+def formed() -> tuple[World, Server]:
+    """A board that has formed, and its leader."""
+    world = World(5, OPTIONS)
+    for process in world.processes.values():
+        if process is not world.auditor:
+            process.start()
+    world.healing.form()
+    (leader,) = (server for server in world.servers if server.node.leads)
+    return world, leader
+
+
 class WitnessTests(SynchronousTestCase):
     """The leader is started on a copy of the same start, which lacks what its followers know it had."""
 
     def setUp(self) -> None:
-        self.world = World(5, OPTIONS)
-        for process in self.world.processes.values():
-            if process is not self.world.auditor:
-                process.start()
-        self.world.healing.form()
+        self.world, self.leader = formed()
         self.world.time.run_until(self.world.time.now + 1.0)
-        (self.leader,) = (server for server in self.world.servers if server.node.leads)
         self.others = [server for server in self.world.servers if server is not self.leader]
 
     def go_back(self, server: Server) -> None:
