@@ -9,7 +9,7 @@ import apsw
 import attrs
 
 from bulletin.core.board.outcome import Marks, OperationBlock, RestoredBoard
-from bulletin.core.board.remembered import block_of, blocks_forgotten
+from bulletin.core.board.remembered import blocks_forgotten, check_blocks
 from bulletin.core.limits import MIB
 from bulletin.core.log.entry import NO_ANCHOR, Anchor, Entry, LogIdentity, intact
 from bulletin.core.log.founding import FOUNDING_INDEX, FoundingDocument
@@ -264,8 +264,10 @@ def read_board(
         "SELECT number, body FROM operations WHERE number > ? ORDER BY number", (forgotten,)
     )
     operations = tuple(decode_operations(number, body) for number, body in rows)
-    if [block.number for block in operations] != list(range(forgotten + 1, block_of(marks.ordinal) + 1)):
-        raise Damaged("the rows of table operations")
+    try:
+        check_blocks(operations, marks.ordinal, forgotten)
+    except ValueError:
+        raise Damaged("the rows of table operations") from None
     sessions = tuple(
         decode_sessions(key, body)
         for key, body in connection.execute("SELECT key, body FROM sessions ORDER BY key")

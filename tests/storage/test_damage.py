@@ -9,14 +9,17 @@ from pathlib import Path
 from random import Random
 
 import apsw
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from bulletin.core.board.board import Board
 from bulletin.core.board.history import PageQuery
 from bulletin.core.board.outcome import StreamKind
+from bulletin.core.board.remembered import KEY_BYTES
 from bulletin.core.log.founding import FoundingDocument
 from bulletin.core.raft.ready import Fetch, HardState
 from bulletin.core.store.port import StoreDamaged, StoreError, StoreFull
+from bulletin.core.store.records import decode_operations, encode_operations
 from bulletin.storage import reader
 from bulletin.storage.hard_state import SLOT_BYTES, HardStateFile
 from bulletin.storage.schema import VERSION
@@ -222,6 +225,16 @@ class RefusalTests(Damaged):
     def test_a_log_that_goes_on_where_it_should_not(self):
         self.change("INSERT INTO log SELECT 43, body FROM log WHERE idx = 42")
         self.put_aside("table log", of_log=False)
+
+    def test_operations_that_do_not_end_where_the_marks_say(self):
+        """A page of an earlier moment: the last block as it was before it was full."""
+        block = decode_operations(1, self.body("operations", "number", 1))
+        size = int.from_bytes(block.ends[:2])
+        earlier = attrs.evolve(
+            block, keys=block.keys[:KEY_BYTES], ends=block.ends[:2], records=block.records[:size]
+        )
+        self.change("UPDATE operations SET body = ? WHERE number = 1", encode_operations(earlier))
+        self.put_aside("table operations")
 
     def test_a_row_in_another_s_place(self):
         first, second = (self.body("operations", "number", number) for number in (1, 2))

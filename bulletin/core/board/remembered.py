@@ -48,6 +48,23 @@ def blocks_forgotten(ordinal: int, window: int) -> int:
     return max(0, ordinal - window) // BLOCK_OPERATIONS
 
 
+def check_blocks(blocks: Sequence[OperationBlock], ordinal: int, forgotten: int) -> None:
+    """Whether these are all that is remembered after ``ordinal`` operations.
+
+    :param blocks: in order.
+    :param forgotten: the last block before them.
+    :raises ValueError: a block is missing, or is not as full as it has to be.
+    """
+    if [block.number for block in blocks] != list(range(forgotten + 1, block_of(ordinal) + 1)):
+        raise ValueError("a block of the remembered operations is missing")
+    counts = [operations_in(block) for block in blocks]
+    if (
+        sum(counts) != ordinal - forgotten * BLOCK_OPERATIONS
+        or min(counts[:-1], default=BLOCK_OPERATIONS) < BLOCK_OPERATIONS
+    ):
+        raise ValueError(f"the remembered operations do not end at {ordinal}")
+
+
 def operations_in(block: OperationBlock) -> int:
     """How many operations a block holds.
 
@@ -121,14 +138,7 @@ class Remembered:
         self._oldest = max(0, ordinal - window) + 1
         forgotten = blocks_forgotten(ordinal, window)
         kept = [block for block in blocks if block.number > forgotten]
-        counts = [operations_in(block) for block in kept]
-        if [block.number for block in kept] != list(range(forgotten + 1, block_of(ordinal) + 1)):
-            raise ValueError("a block of the remembered operations is missing")
-        if (
-            sum(counts) != ordinal - forgotten * BLOCK_OPERATIONS
-            or min(counts[:-1], default=BLOCK_OPERATIONS) < BLOCK_OPERATIONS
-        ):
-            raise ValueError(f"the remembered operations do not end at {ordinal}")
+        check_blocks(kept, ordinal, forgotten)
         skipped = self._oldest - 1 - forgotten * BLOCK_OPERATIONS
         keys = b"".join([block.keys for block in kept])[skipped * KEY_BYTES :]
         found = map(itemgetter(0), struct.iter_unpack(f"{KEY_BYTES}s", keys))
@@ -138,8 +148,9 @@ class Remembered:
         self._blocks: Final = {block.number: block for block in kept}
         self._open: list[OperationRow] = []
         """The operations of the block that is not full."""
-        if kept and counts[-1] < BLOCK_OPERATIONS:
-            self._open = [self._row(at) for at in range(ordinal - counts[-1] + 1, ordinal + 1)]
+        open_ = ordinal % BLOCK_OPERATIONS
+        if open_:
+            self._open = [self._row(at) for at in range(ordinal - open_ + 1, ordinal + 1)]
             del self._blocks[kept[-1].number]
 
     def __len__(self) -> int:
